@@ -1,0 +1,91 @@
+"""What a device can do, as far as planning and driving need to know."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from firmware_profiles.units import FULL_PPM, Level, Percent, Ppm
+
+Role = Literal["massager", "timer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The levels of a channel: 0 (off), then either all of ``lowest``…``full`` or just ``steps``.
+
+    ``full`` is what 100 % means: the marketed maximum. ``full_ppm`` is how fast that is (None: the device knows only
+    levels, and 100 % counts as `FULL_PPM` for every limit). A switch has the one step 1.
+    """
+
+    lowest: Level
+    full: Level
+    steps: tuple[Level, ...] | None = None
+    full_ppm: Ppm | None = None
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is just on or off, so that a person sets the strength by hand."""
+        return self.steps is not None and len(self.steps) == 1
+
+    def not_above(self, percent: float) -> Level:
+        """The highest level that is not above ``percent``; 0 when even the lowest is."""
+        # A hair of tolerance: 1750 ppm of 2400 must not become 1749 on its way through a fraction.
+        wanted = math.floor(percent * self.full / 100 + 1e-6)
+        if self.steps is not None:
+            at = bisect.bisect_right(self.steps, wanted)
+            return self.steps[at - 1] if at else Level(0)
+        return Level(min(wanted, self.full)) if wanted >= self.lowest else Level(0)
+
+    def percent(self, level: int) -> Percent:
+        """How much of the full scale a level is."""
+        return Percent(100 * level / self.full)
+
+    def ppm(self, level: int) -> Ppm:
+        """How fast a level is; for a device that knows only levels, what it counts as for the limits."""
+        return Ppm(round(level * (self.full_ppm or FULL_PPM) / self.full))
+
+    def percent_of_ppm(self, ppm: float) -> Percent:
+        """How much of the full scale a speed is."""
+        return Percent(100 * ppm / (self.full_ppm or FULL_PPM))
+
+    def accepts(self, level: int) -> bool:
+        """Whether the channel can be set to this level."""
+        if level == 0:
+            return True
+        return level in self.steps if self.steps is not None else self.lowest <= level <= self.full
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One motor. ``region`` and ``side`` are None on a hand-held device, which a person moves anywhere."""
+
+    name: str
+    levels: Levels
+    region: str | None = None
+    side: Literal["left", "right"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one device offers. ``channels`` is in the profile's order; ``cap`` holds it below its full scale."""
+
+    profile: str
+    roles: tuple[Role, ...]
+    channels: Mapping[str, Channel]
+    cap_percent: Percent
+    cap_reason: str
+
+    @property
+    def is_hand_held(self) -> bool:
+        """Whether a person moves it from place to place."""
+        return all(channel.region is None for channel in self.channels.values())
+
+    def channels_at(self, region: str, side: str) -> tuple[Channel, ...]:
+        """The channels that reach a place: every channel of a hand-held device's first, else those mapped there."""
+        if self.is_hand_held:
+            return tuple(self.channels.values())[:1]
+        return tuple(c for c in self.channels.values() if c.region == region and c.side == side)

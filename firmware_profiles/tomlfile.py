@@ -1,0 +1,180 @@
+"""TOML files checked against a pydantic model, with errors that name file, line, table and key.
+
+`tomllib` gives no positions, so `find_line` looks a key path up in the text, on the error path only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from firmware_profiles.errors import FileError
+
+Model = TypeVar("Model", bound=BaseModel)
+KeyPath = tuple[str | int, ...]
+
+MAX_BYTES = 1_000_000
+"""No profile or routine comes near this; a file above it is a mistake."""
+
+_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_.\"'-]+)\s*=")
+_QUOTES = re.compile(r'"""|' + r"'''")
+
+
+def load_toml(path: Path, model: type[Model], *, error: type[FileError]) -> Model:
+    """Read ``path`` and check it against ``model``.
+
+    Raises ``error`` with the file, the line and the key of the first thing that is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as problem:
+        raise error(f"cannot be read ({problem.strerror}).", path=path) from problem
+    if len(raw) > MAX_BYTES:
+        raise error(f"is larger than {MAX_BYTES} bytes.", path=path, fix="Is it the right file?")
+    return parse_toml(raw, model, path=path, error=error)
+
+
+def parse_toml(raw: bytes, model: type[Model], *, path: Path, error: type[FileError]) -> Model:
+    """Check the bytes of a TOML file against ``model``; ``path`` is what errors call it."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line = raw.count(b"\n", 0, problem.start) + 1
+        raise error("is not UTF-8 text.", path=path, line=line, fix="Save it as UTF-8.") from problem
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        found = re.search(r"\(at line (\d+), column \d+\)", str(problem))
+        line_of_problem = int(found.group(1)) if found else text.count("\n") + 1
+        what = re.sub(r" \(at .*\)$", "", str(problem))
+        raise error(f"is not valid TOML: {what}.", path=path, line=line_of_problem) from problem
+    except RecursionError as problem:
+        raise error("is nested too deeply.", path=path) from problem
+    try:
+        # By way of JSON, because there pydantic's strict mode takes an array for a tuple.
+        return model.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as problem:
+        what, keys, fix = _first_problem(problem, model)
+        raise error(what, path=path, line=find_line(text, keys), key=dotted(keys), fix=fix) from problem
+
+
+def find_line(text: str, keys: KeyPath) -> int:
+    """The line (from 1) where a key path such as ``("steps", 2, "region")`` stands.
+
+    When the key itself is missing, or inside an inline value, it is the line of its table.
+    """
+    wanted = [str(key) for key in keys]
+    best_depth, best_line = -1, 1
+    table: list[str] = []
+    counts: dict[tuple[str, ...], int] = {}
+    open_quote = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if open_quote:
+            if line.count(open_quote) % 2:
+                open_quote = ""
+            continue
+        for quote in _QUOTES.findall(line):
+            if line.count(quote) % 2:
+                open_quote = quote
+        here: list[str] | None = None
+        if header := _HEADER.match(line):
+            table = _indexed(_split(header.group(2)), counts, is_array=header.group(1) == "[[")
+            here = table
+        elif key := _KEY.match(line):
+            here = table + _split(key.group(1))
+        if here is not None and here == wanted[: len(here)] and len(here) > best_depth:
+            best_depth, best_line = len(here), number
+    return best_line
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Advice that names the nearest known word, or all of them when none is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"Known: {', '.join(known)}." if known else ""
+
+
+def _split(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]
+
+
+def _indexed(names: list[str], counts: dict[tuple[str, ...], int], *, is_array: bool) -> list[str]:
+    """The full path of a table header, with the index of each array of tables that it passes through."""
+    path: list[str] = []
+    for depth, name in enumerate(names):
+        path.append(name)
+        key = tuple(path)
+        if depth == len(names) - 1 and is_array:
+            counts[key] = counts.get(key, -1) + 1
+        if key in counts:
+            path.append(str(counts[key]))
+    return path
+
+
+def dotted(keys: KeyPath) -> str:
+    """A key path as a person writes it."""
+    return ".".join(str(key) for key in keys)
+
+
+def _first_problem(problem: ValidationError, model: type[BaseModel]) -> tuple[str, KeyPath, str]:
+    """What pydantic found first, as a sentence, the key path, and advice."""
+    # An unknown key explains a missing one, so it is told first.
+    first = min(problem.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    keys: KeyPath = tuple(key for key in first["loc"] if not (isinstance(key, str) and "[" in key))
+    match first["type"]:
+        case "extra_forbidden":
+            return "is not a key here.", keys, did_you_mean(str(keys[-1]), _known_keys(model, keys[:-1]))
+        case "missing":
+            return "is missing.", keys, "Add it."
+        case "value_error":
+            return str(first["ctx"]["error"]), keys, ""
+        case _:
+            return f"{first['msg'][0].lower()}{first['msg'][1:]}, not {_brief(first['input'])}.", keys, ""
+
+
+def _known_keys(model: type[BaseModel], keys: KeyPath) -> list[str]:
+    """The keys that the model allows at a path, read from its JSON Schema so that it works for every nesting."""
+    schema = model.model_json_schema()
+    nodes: list[dict[str, Any]] = [schema]
+    for key in keys:
+        nodes = [child for node in nodes for child in _children(_resolved(node, schema), key)]
+    known: list[str] = []
+    for node in nodes:
+        for resolved in _resolved(node, schema):
+            known += resolved.get("properties", {})
+    return known
+
+
+def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    if "$ref" in node:
+        return _resolved(schema["$defs"][node["$ref"].rsplit("/", 1)[-1]], schema)
+    options = node.get("anyOf", []) + node.get("oneOf", [])
+    return [r for option in options for r in _resolved(option, schema)] or [node]
+
+
+def _children(nodes: list[dict[str, Any]], key: str | int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for node in nodes:
+        if isinstance(key, int):
+            found += [node["items"]] if isinstance(node.get("items"), dict) else []
+        elif key in node.get("properties", {}):
+            found.append(node["properties"][key])
+        elif isinstance(node.get("additionalProperties"), dict):
+            found.append(node["additionalProperties"])
+    return found
+
+
+def _brief(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "…"
