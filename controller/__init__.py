@@ -1,0 +1,1 @@
+"""Make it happen, safely: links, devices, sessions, the command line. The only package with an event loop."""

@@ -1,0 +1,71 @@
+"""Errors of the controller.
+
+::
+
+    PercussError
+    ├── RefusedError                  asked for something outside the limits
+    ├── FileError
+    │   └── RegistryError             the file of paired devices
+    ├── TransportError                the link to a device
+    │   ├── AdapterError              no radio, no D-Bus, no permission: trying again changes nothing
+    │   ├── PairingError              the device and this computer did not agree
+    │   └── RetryableError            trying again may help
+    │       ├── DeviceNotFoundError   nothing answers there
+    │       ├── DeviceBusyError       somebody else holds it
+    │       └── LinkLostError         it was there and is gone
+    ├── IdentityError                 the address answers, but it is not the device that was paired
+    ├── DeviceFaultError              silent, garbled, or not doing what it was told
+    └── StopUnconfirmedError          Stop was sent and the device did not confirm it: use its button
+"""
+
+from __future__ import annotations
+
+from firmware_profiles.errors import FileError, PercussError
+
+
+class RefusedError(PercussError):
+    """Something outside the limits was asked for; nothing was changed."""
+
+
+class RegistryError(FileError):
+    """The file of paired devices cannot be read or written."""
+
+
+class TransportError(PercussError):
+    """The link to a device failed."""
+
+
+class AdapterError(TransportError):
+    """The radio or port of this computer cannot be used; trying again changes nothing."""
+
+
+class PairingError(TransportError):
+    """The device and this computer did not agree on pairing."""
+
+
+class RetryableError(TransportError):
+    """A failure of the link that may pass."""
+
+
+class DeviceNotFoundError(RetryableError):
+    """Nothing answers at that address."""
+
+
+class DeviceBusyError(RetryableError):
+    """Somebody else holds the device."""
+
+
+class LinkLostError(RetryableError):
+    """The device was there and is gone."""
+
+
+class IdentityError(PercussError):
+    """The address answers, but it is not the device that was paired."""
+
+
+class DeviceFaultError(PercussError):
+    """The device is silent, garbled, or not doing what it was told."""
+
+
+class StopUnconfirmedError(PercussError):
+    """Stop was sent and the device, which can report, did not confirm it."""
