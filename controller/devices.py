@@ -1,0 +1,356 @@
+"""One massager or timer: a transport, a codec and a lock, and the stop that goes past all three."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controller.clock import Clock, wait_until
+from controller.errors import DeviceFaultError, IdentityError, LinkLostError, RetryableError, TransportError
+from controller.events import (
+    BytesIgnored,
+    DeviceReported,
+    DeviceStopped,
+    LevelAsked,
+    LinkLost,
+    LinkRestored,
+    Listener,
+    StopProof,
+)
+from controller.transports import Identity, Transport
+from firmware_profiles.codec import Codec
+from firmware_profiles.commands import BadFrame, Command, QueryStatus, QueryVersion, SetLevel, Status, Stop, Version
+from firmware_profiles.errors import PercussError
+from firmware_profiles.schema import Profile
+
+ANSWER_S = 2.0
+"""Real seconds that a device that can answer has to do so."""
+
+DISOBEY_S = 4.0
+"""Real seconds that a device may do something else than it was told, while its motor spins up or down."""
+
+STOP_BUDGET_S = 6.0
+"""Real seconds for a stop to be confirmed, before a person has to press the button."""
+
+STOP_REPEAT_S = 0.3
+"""Real seconds between two stops."""
+
+BLIND_STOPS = 3
+"""How often Stop is sent to a device that cannot say whether it worked."""
+
+BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
+"""Real seconds between attempts to reconnect; the last one repeats."""
+
+MAX_GARBAGE = 3
+"""Frames in a row that make no sense before the device counts as broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopResult:
+    """How a stop went, after how many attempts."""
+
+    proof: StopProof
+    attempts: int
+
+
+class Device:
+    """A device that can be driven. ``on_fault`` is told, once, when it must not be driven any longer."""
+
+    def __init__(
+        self,
+        name: str,
+        profile: Profile,
+        transport: Transport,
+        *,
+        clock: Clock,
+        emit: Listener,
+        expected: Identity | None = None,
+    ) -> None:
+        self.name = name
+        self.profile = profile
+        self.capabilities = profile.capabilities()
+        self.status: Status | None = None
+        self.on_fault: Callable[[PercussError], None] = lambda _: None
+        self._transport = transport
+        self._clock = clock
+        self._emit = emit
+        self._expected = expected
+        self._codec = Codec(profile)
+        self._stop_writes = self._codec.stop_writes()
+        self._lock = asyncio.Lock()
+        self._next_write_s = 0.0
+        self._halts = 0
+        self._asked: dict[str, int] = {}
+        self._asked_s = 0.0
+        self._heard_s = 0.0
+        self._garbage = 0
+        self._version: str | None = None
+        self._status_changed = asyncio.Event()
+        self._version_heard = asyncio.Event()
+        self._poll: asyncio.Task[None] | None = None
+
+    @property
+    def can_confirm_stop(self) -> bool:
+        """Whether the device says what it is doing."""
+        return self.profile.reports_status and self._codec.can(QueryStatus)
+
+    async def open(self) -> Identity:
+        """Connect, check that it is the device that was paired, and listen to it.
+
+        Raises TransportError, IdentityError, and DeviceFaultError when it connects but does not answer.
+        """
+        self._codec.reset()
+        self._garbage = 0
+        self._asked.clear()
+        await self._transport.open(self._receive, self._lose)
+        try:
+            identity = await self._identify()
+            if self.can_confirm_stop:
+                await self._ask(QueryStatus(), self._status_changed)
+        except BaseException:
+            await self._transport.close()
+            raise
+        self._heard_s = self._now_s()
+        if self.can_confirm_stop and self.profile.status_period_s is not None:
+            self._poll = asyncio.create_task(self._poll_status(self.profile.status_period_s))
+        return identity
+
+    async def close(self) -> None:
+        """Close the link. It does not stop the motor: that is `stop`, before."""
+        await self._end_poll()
+        await self._transport.close()
+
+    async def pair(self) -> None:
+        """Bond where the link knows bonding."""
+        await self._transport.pair()
+
+    async def send(self, command: Command) -> None:
+        """Send a command, one at a time and no sooner than the device bears.
+
+        A command that a halt overtakes while it waits is dropped: after a stop nothing old may move the motor.
+        """
+        writes = self._codec.encode(command)
+        halts = self._halts
+        async with self._lock:
+            if self._next_write_s > self._clock.now():
+                await self._clock.sleep_until(self._next_write_s)
+            if halts != self._halts:
+                return
+            for write in writes:
+                await self._transport.write(write.data, with_response=write.with_response)
+            self._next_write_s = self._clock.now() + self.profile.write_gap_s * self._clock.speed
+            if halts == self._halts:
+                self._remember(command)
+
+    async def halt(self) -> None:
+        """Send Stop now, past the lock, the gap and whatever waits. It does not wait for the device's word.
+
+        Raises TransportError when nothing could be written; all frames are tried first.
+        """
+        self._halts += 1
+        self._asked = dict.fromkeys(self.profile.channels, 0)
+        self._asked_s = self._now_s()
+        failure: TransportError | None = None
+        for write in self._stop_writes:
+            try:
+                await self._transport.write(write.data, with_response=write.with_response)
+            except TransportError as problem:
+                failure = problem
+        if failure is not None:
+            raise failure
+
+    async def stop(self) -> StopResult:
+        """Send Stop until the device says that it is at rest, or the budget ends. Never raises for the device's sake.
+
+        A device that cannot say so gets it `BLIND_STOPS` times.
+        """
+        await self._end_poll()
+        attempts = 0
+        proof: StopProof = "unconfirmed"
+        deadline_s = self._now_s() + STOP_BUDGET_S
+        while self._now_s() < deadline_s:
+            attempts += 1
+            try:
+                await self.halt()
+                if not self.can_confirm_stop:
+                    if attempts >= BLIND_STOPS:
+                        proof = "cannot_report"
+                        break
+                    await self._real_sleep(STOP_REPEAT_S)
+                elif await self._is_at_rest():
+                    proof = "confirmed"
+                    break
+            except TransportError:
+                if not self._transport.is_open and not await self._reopened(deadline_s - self._now_s()):
+                    await self._real_sleep(STOP_REPEAT_S)
+        self._emit(DeviceStopped(self.name, proof, attempts))
+        return StopResult(proof, attempts)
+
+    async def reconnect(self, budget_s: float) -> None:
+        """Open a lost link again, trying with growing pauses for ``budget_s`` real seconds; Stop goes first.
+
+        Raises the last TransportError when the budget ends.
+        """
+        await self._end_poll()
+        deadline_s = self._now_s() + budget_s
+        attempt = 0
+        while True:
+            try:
+                await self.open()
+                await self.halt()
+            except RetryableError:
+                pause_s = BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)]
+                attempt += 1
+                if self._now_s() + pause_s > deadline_s:
+                    raise
+                await self._real_sleep(pause_s)
+            else:
+                self._emit(LinkRestored(self.name))
+                return
+
+    async def _identify(self) -> Identity:
+        identity = await self._transport.read_identity()
+        if self._codec.can(QueryVersion):
+            await self._ask(QueryVersion(), self._version_heard)
+        identity = Identity(identity.address, identity.serial, self._version or identity.firmware)
+        if self._expected is not None:
+            _check_identity(self.name, self._expected, identity)
+        return identity
+
+    async def _ask(self, question: QueryStatus | QueryVersion, answered: asyncio.Event) -> None:
+        answered.clear()
+        await self.send(question)
+        if not await self._heard(answered, ANSWER_S):
+            raise DeviceFaultError(
+                f"is connected but does not answer ({'garbled bytes' if self._garbage else 'silence'}).",
+                where=f"{self.name} ({self._transport.url})",
+                fix="Switch it off and on, and check that its profile is the right one.",
+            )
+
+    async def _is_at_rest(self) -> bool:
+        """Ask until the device says that it is at rest, for as long as one repeat of Stop."""
+        until_s = self._now_s() + STOP_REPEAT_S
+        while self._now_s() < until_s:
+            self._status_changed.clear()
+            for write in self._codec.encode(QueryStatus()):
+                await self._transport.write(write.data, with_response=write.with_response)
+            is_told = await self._heard(self._status_changed, STOP_REPEAT_S)
+            if is_told and self.status is not None and self.status.is_at_rest:
+                return True
+            await self._real_sleep(STOP_REPEAT_S / 10)
+        return False
+
+    async def _reopened(self, budget_s: float) -> bool:
+        try:
+            async with asyncio.timeout(budget_s):
+                await self._transport.close()
+                await self._transport.open(self._receive, self._lose)
+        except (TransportError, TimeoutError):
+            return False
+        return True
+
+    def _remember(self, command: Command) -> None:
+        if isinstance(command, Stop):
+            self._asked = dict.fromkeys(self.profile.channels, 0)
+        elif isinstance(command, SetLevel):
+            self._asked[command.channel] = command.level
+            levels = self.capabilities.channels[command.channel].levels
+            self._emit(
+                LevelAsked(
+                    self.name,
+                    command.channel,
+                    command.level,
+                    round(levels.percent(command.level), 1),
+                    levels.ppm(command.level),
+                )
+            )
+        else:
+            return
+        self._asked_s = self._now_s()
+
+    def _receive(self, data: bytes) -> None:
+        for report in self._codec.feed(data):
+            if isinstance(report, BadFrame):
+                self._emit(BytesIgnored(self.name, report.reason, report.data.hex(" ").upper()))
+                self._garbage += 1
+                if self._garbage == MAX_GARBAGE and self.can_confirm_stop:
+                    self._fail("sends bytes that make no sense.", "Check that its profile is the right one.")
+                continue
+            self._garbage = 0
+            self._heard_s = self._now_s()
+            if isinstance(report, Version):
+                self._version = report.firmware
+                self._version_heard.set()
+            else:
+                self._take_status(report)
+
+    def _take_status(self, status: Status) -> None:
+        self.status = status
+        self._status_changed.set()
+        level = max(status.levels.values(), default=None)
+        levels = next(iter(self.capabilities.channels.values())).levels
+        ppm = None if level is None else levels.ppm(level)
+        self._emit(DeviceReported(self.name, status.running, ppm, status.battery_pct, status.temperature_c))
+        if self._now_s() - self._asked_s < DISOBEY_S or not self._asked:
+            return
+        should_run = any(self._asked.values())
+        if should_run and status.is_at_rest:
+            self._fail("was told to run and says that it is at rest.", "Is it switched on, charged and not blocked?")
+        elif not should_run and not status.is_at_rest:
+            self._fail("was told to stop and says that it runs.", "Press the button on the device.")
+
+    def _lose(self, problem: TransportError) -> None:
+        self._emit(LinkLost(self.name, problem.what))
+        self.on_fault(problem)
+
+    def _fail(self, what: str, fix: str) -> None:
+        self.on_fault(DeviceFaultError(what, where=self.name, fix=fix))
+
+    async def _poll_status(self, period_s: float) -> None:
+        """Ask for the status on absolute deadlines; a device that falls silent is a fault."""
+        due_s = self._clock.now()
+        while True:
+            due_s = max(due_s + period_s, self._clock.now())
+            await self._clock.sleep_until(due_s)
+            try:
+                await self.send(QueryStatus())
+            except LinkLostError:
+                return  # the transport tells of it by itself
+            except TransportError as problem:
+                self.on_fault(problem)
+                return
+            if self._now_s() - self._heard_s > max(2 * ANSWER_S, 3 * period_s / self._clock.speed):
+                self._fail("does not answer any more.", "Is it switched off or out of reach?")
+                return
+
+    async def _end_poll(self) -> None:
+        poll, self._poll = self._poll, None
+        if poll is not None:
+            poll.cancel()
+            # However it ended: nothing may come between a stop and the wire.
+            await asyncio.wait({poll})
+
+    async def _heard(self, answer: asyncio.Event, within_s: float) -> bool:
+        return await wait_until(self._clock, answer, self._clock.now() + within_s * self._clock.speed)
+
+    def _now_s(self) -> float:
+        """Real seconds: links and motors do not run faster because a session does."""
+        return self._clock.now() / self._clock.speed
+
+    async def _real_sleep(self, duration_s: float) -> None:
+        await self._clock.sleep_until(self._clock.now() + duration_s * self._clock.speed)
+
+
+def _check_identity(name: str, expected: Identity, found: Identity) -> None:
+    """Refuse a device that answers to the address but is another one."""
+    for what, then, now in (
+        ("serial number", expected.serial, found.serial),
+        ("firmware", expected.firmware, found.firmware),
+    ):
+        if then is not None and then != now:
+            raise IdentityError(
+                f"its {what} is {now or 'not told'}; the device that was paired had {then}.",
+                where=name,
+                fix=f"If it is yours and changed on purpose: `percuss forget {name}`, then `percuss pair` again.",
+            )

@@ -1,0 +1,201 @@
+"""What happens, as values: the live display, ``--json`` and everything later listens to these and to nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Outcome = Literal["done", "stopped", "refused", "link_lost", "device_fault", "stop_unconfirmed"]
+StopProof = Literal["confirmed", "cannot_report", "unconfirmed"]
+"""Whether the device said that it is at rest; ``cannot_report`` when its protocol has no way to say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """A session begins. ``devices`` is the device's name by role."""
+
+    routine: str
+    duration_s: float
+    devices: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanStarted:
+    """The person should now move, work or rest. ``mono_s`` is `time.monotonic`, shared by all processes here."""
+
+    index: int
+    kind: str
+    duration_s: float
+    region: str | None
+    side: str | None
+    cue: str
+    is_driven: bool
+    note: str
+    mono_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEnded:
+    """A span is over, by time or by a key. ``elapsed_s`` counts the session's seconds without pauses."""
+
+    index: int
+    region: str | None
+    side: str | None
+    is_driven: bool
+    elapsed_s: float
+    mono_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LevelAsked:
+    """A channel was told to run at a level (0 is off)."""
+
+    device: str
+    channel: str
+    level: int
+    percent: float
+    ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReported:
+    """What a device says it is doing; None where it does not say."""
+
+    device: str
+    running: bool | None
+    ppm: int | None
+    battery_pct: float | None
+    temperature_c: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BytesIgnored:
+    """Bytes arrived that are no frame of the device."""
+
+    device: str
+    reason: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """Something was asked for that the limits do not allow; nothing changed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPaused:
+    """The motor stops and time stands still. ``reason`` is empty when the person asked."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed:
+    """The session goes on, ramping up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAwaited:
+    """The session waits for the person to be in place."""
+
+    cue: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpanExtended:
+    """The person wants more time here."""
+
+    extra_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class IntensityChanged:
+    """The person wants it stronger or softer: the change of all targets, in percent of full scale."""
+
+    change_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """The link to a device is gone."""
+
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRestored:
+    """The link is back, and Stop was the first thing sent."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStopped:
+    """Stop was sent, ``attempts`` times."""
+
+    device: str
+    proof: StopProof
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """A session is over and everything is stopped, or ``outcome`` is ``stop_unconfirmed``."""
+
+    outcome: Outcome
+    reason: str
+    elapsed_s: float
+
+
+Event = (
+    SessionStarted
+    | SpanStarted
+    | SpanEnded
+    | LevelAsked
+    | DeviceReported
+    | BytesIgnored
+    | RequestRefused
+    | SessionPaused
+    | SessionResumed
+    | KeyAwaited
+    | SpanExtended
+    | IntensityChanged
+    | LinkLost
+    | LinkRestored
+    | DeviceStopped
+    | SessionEnded
+)
+Listener = Callable[[Event], None]
+
+
+class Announcer:
+    """Tells events to a listener whose failure must not come between a stop and the wire.
+
+    The first failure is kept and ``on_failure`` called; the listener hears nothing more.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        self._listener = listener
+
+    def __call__(self, event: Event) -> None:
+        """Tell an event; never raises."""
+        if self.failure is not None:
+            return
+        try:
+            self._listener(event)
+        except Exception as problem:  # noqa: BLE001 - it is raised again when everything is stopped
+            self.failure = problem
+            self.on_failure()
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event as plain values, with its name in snake case under ``event``."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"event": name, **asdict(event)}
