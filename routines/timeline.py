@@ -144,6 +144,13 @@ class Span:
         return sorted([*drives, *self.signals], key=lambda cue: cue.at_s)
 
     @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that it is about: both where it names a place and no side."""
+        if self.side is not None:
+            return (self.side,)
+        return ("left", "right") if self.region is not None else ()
+
+    @property
     def place(self) -> str:
         """The place in words, for messages: ``left piriformis``."""
         region = (self.region or "").replace("_", " ")
