@@ -20,12 +20,14 @@ class Supervisor:
 
     def __init__(self, timeline: Timeline, session_max_s: float) -> None:
         self._session_max_s = session_max_s
-        self._driven_s: dict[str, float] = defaultdict(float)
+        self._session_s = 0.0
+        self._place_s: dict[str, float] = defaultdict(float)
         self._place_max_s: dict[str, float] = defaultdict(float)
-        for span in timeline.spans:
-            if span.drives:
-                self._place_max_s[span.place] += span.duration_s
-        for place, extra_s in {span.place: span.extra_max_s for span in timeline.spans if span.drives}.items():
+        driven = [span for span in timeline.spans if span.drives]
+        for span in driven:
+            for place in _places(span):
+                self._place_max_s[place] += span.duration_s
+        for place, extra_s in {place: span.extra_max_s for span in driven for place in _places(span)}.items():
             self._place_max_s[place] += extra_s
 
     def check(self, span: Span, command: SetLevel | Stop) -> None:
@@ -43,13 +45,14 @@ class Supervisor:
 
     def allowed_s(self, span: Span) -> float:
         """How many seconds a place may be driven now, after all that was driven before. Never below 0."""
-        place_left_s = self._place_max_s[span.place] - self._driven_s[span.place]
-        session_left_s = self._session_max_s - sum(self._driven_s.values())
-        return max(0.0, min(place_left_s, session_left_s))
+        place_left_s = min(self._place_max_s[place] - self._place_s[place] for place in _places(span))
+        return max(0.0, min(place_left_s, self._session_max_s - self._session_s))
 
     def count(self, span: Span, driven_s: float) -> None:
         """Add what was driven."""
-        self._driven_s[span.place] += driven_s
+        self._session_s += driven_s
+        for place in _places(span):
+            self._place_s[place] += driven_s
 
     def change(self, span: Span, change_percent: float, step_percent: float) -> float:
         """The person's change of intensity after one more step. Raises RefusedError when it would change nothing."""
@@ -67,3 +70,8 @@ class Supervisor:
                 raise RefusedError("this is the lowest level; pause or stop instead.", where=span.place)
             raise RefusedError(f"no stronger than {drive.cap_level} here: {drive.cap_reason}.", where=span.place)
         return change_percent + step_percent
+
+
+def _places(span: Span) -> tuple[str, ...]:
+    """What is counted apart: each side of a region, or the one place without a name."""
+    return tuple(f"{side} {span.region}" for side in span.sides) or (span.place,)

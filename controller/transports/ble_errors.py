@@ -59,10 +59,11 @@ class PairingFailedError(BleakError):
 
 def as_percuss_error(problem: Exception, url: str, phase: Phase, *, is_connected: bool = False) -> PercussError | None:
     """What to raise instead; None for what is nobody's error but a fault of ours."""
-    adapter = _adapter_error(problem, url)
-    if adapter is not None:
+    # bleak closes its bus connection when a link goes, so in use a lost link may look like a lost bus.
+    is_link_lost = phase == "use" and not is_connected
+    if not (is_link_lost and isinstance(problem, EOFError)) and (adapter := _adapter_error(problem, url)) is not None:
         return adapter
-    if phase == "use" and not is_connected and isinstance(problem, BleakError | TimeoutError):
+    if is_link_lost and isinstance(problem, BleakError | TimeoutError | EOFError):
         return LinkLostError("The link to the device was lost.", where=url)
     match problem:
         case BleakDeviceNotFoundError():
@@ -124,6 +125,8 @@ def _adapter_error(problem: Exception, url: str) -> AdapterError | None:
             return AdapterError(f"BlueZ is too old. {problem}", where=url)
         case TimeoutError():
             return None
+        case EOFError():  # how dbus-fast ends a call when its connection goes
+            return _no_dbus("the connection ended", url)
         case OSError():
             return _no_dbus(problem.strerror or str(problem), url)
         case _ if type(problem).__module__.startswith("dbus_fast."):
@@ -176,7 +179,7 @@ def _bluez_error(problem: BleakDBusError, url: str, phase: Phase) -> PercussErro
             return DeviceBusyError(f"The device is busy: {said}.", where=url, fix=HELD_ELSEWHERE)
         case "ConnectionAttemptFailed" | "org.freedesktop.DBus.Error.UnknownObject":
             return DeviceNotFoundError(f"The device does not answer: {said}.", where=url, fix=OUT_OF_REACH)
-        case "NotConnected":
+        case _ if problem.dbus_error.endswith("NotConnected") or said.casefold() == "not connected":
             return LinkLostError("The link to the device was lost.", where=url)
         case _ if phase == "open":
             return DeviceNotFoundError(f"The connection failed: {said}.", where=url, fix=OUT_OF_REACH)

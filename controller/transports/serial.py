@@ -244,7 +244,7 @@ def _port_fault(url: str, problem: Exception) -> TransportError:
     if number in _BUSY or is_listed:
         return DeviceBusyError("Another program holds this port.", where=url, fix="End that program, then try again.")
     if number in (errno.EACCES, errno.EPERM):
-        return AdapterError("You may not use this port.", where=url, fix=_permission_advice(Path(url)))
+        return AdapterError("You may not use this port.", where=url, fix=permission_advice(Path(url)))
     if number in _NOT_FOUND and not isinstance(problem, ValueError):
         return DeviceNotFoundError(
             "There is no such serial port.",
@@ -265,7 +265,7 @@ def _error_number(problem: Exception) -> int | None:
     return None
 
 
-def _permission_advice(path: Path) -> str:
+def permission_advice(path: Path) -> str:
     """The command that gives the person the port: joining the group that owns it, where that helps."""
     import grp
 

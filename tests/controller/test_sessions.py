@@ -115,7 +115,7 @@ async def test_a_place_is_climbed_softly_held_and_left_at_rest() -> None:
 async def test_spans_follow_each_other_without_drift() -> None:
     stage = await Stage([move("calves"), place("calves"), move("heel"), place("heel")]).begin()
     starts: list[float] = []
-    stage.session._emit = lambda event: (  # type: ignore[assignment]  # only to see the clock at each event
+    stage.session._emit = lambda event: (  # only to see the clock at each event
         starts.append(stage.clock.now() - stage.start_s) if isinstance(event, SpanStarted) else None
     )
     await stage.end()

@@ -38,7 +38,7 @@ def test_a_level_is_never_above_what_was_asked(levels: Levels, percent: float, l
 
 def test_a_device_that_knows_only_levels_counts_as_a_share_of_2400() -> None:
     assert PAD.ppm(255) == 2400
-    assert PAD.percent_of_ppm(1800) == 75
+    assert PAD.percent_of_ppm(1800) == 75.0
 
 
 @given(st.sampled_from([THERAGUN, PAD, ROLLER, SWITCH]), st.floats(0, 100))

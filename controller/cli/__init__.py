@@ -1,0 +1,44 @@
+"""The command line. Heavy imports stay inside the commands: `percuss --help` must be quick."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from controller.cli.devices import devices, forget, pair, scan
+from controller.cli.diagnosis import doctor
+from controller.cli.profiles import profiles
+from controller.cli.routine_files import routines
+from controller.cli.run import demo, run, set_level, stop
+from controller.cli.simulate import simulate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="percuss")
+def percuss() -> None:
+    """Drive a percussive massager through per-region routines, or run them against a simulator.
+
+    Start with: percuss demo. With a device: percuss scan, percuss pair, percuss run piriformis-release.
+
+    It is a comfort tool and makes no medical claim. Ctrl-C stops the motor at once.
+    """
+
+
+for _command in (scan, pair, devices, forget, run, set_level, stop, routines, profiles, simulate, doctor, demo):
+    percuss.add_command(_command)
+
+
+def main() -> None:
+    """Run a command; every error becomes a sentence and an exit code."""
+    try:
+        # Outside its standalone mode click returns the code of an Exit instead of raising it.
+        code = percuss.main(standalone_mode=False) or 0
+    except click.ClickException as problem:
+        problem.show()
+        code = problem.exit_code
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the last line: no traceback reaches a person
+        from controller.cli.exits import tell
+
+        code = tell(problem)
+    sys.exit(code)

@@ -1,0 +1,133 @@
+"""Run a session in front of a person: keys, signals, display, events as JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from controller.cli.display import REFRESH_S, Display, make_display
+from controller.cli.exits import Exit
+from controller.cli.keys import KEYS, QUIT, keys_heard
+from controller.cli.output import print_json, say
+from controller.events import Event, SessionEnded, event_json
+from controller.service.running import Binding, run_timeline
+from controller.sessions import Session
+from firmware_profiles.capabilities import Role
+from routines.timeline import Timeline
+
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+async def drive(
+    timeline: Timeline,
+    bindings: Mapping[Role, Binding],
+    *,
+    speed: float = 1.0,
+    as_json: bool = False,
+    waits_for_key: bool = False,
+) -> tuple[SessionEnded, list[Event]]:
+    """Run a timeline with everything a person needs around it; how it ended, and all that happened.
+
+    The first Ctrl-C (or SIGTERM, SIGHUP, or a reader that goes away) stops the motor, a second one quits.
+    """
+    driving = _Driving(make_display(is_quiet=as_json), as_json=as_json)
+    with driving.signals_caught(), keys_heard(driving.key) as has_keys:
+        refreshing = asyncio.create_task(driving.refresh())
+        try:
+            ended = await run_timeline(
+                timeline,
+                bindings,
+                emit=driving.emit,
+                started=driving.begin,
+                speed=speed,
+                waits_for_key=waits_for_key and has_keys,
+                can_be_resumed=has_keys,
+            )
+        finally:
+            refreshing.cancel()
+            driving.end()
+    return ended, driving.events
+
+
+class _Driving:
+    def __init__(self, display: Display, *, as_json: bool) -> None:
+        self.events: list[Event] = []
+        self._display = display
+        self._as_json = as_json
+        self._session: Session | None = None
+        self._task = asyncio.current_task()
+        self._is_stopping = False
+        self._output_is_open = True
+
+    def begin(self, session: Session) -> None:
+        self._session = session
+        self._guarded(lambda: self._display.begin(session))
+        if self._is_stopping:
+            session.stop()
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        if self._as_json:
+            self._guarded(lambda: print_json(event_json(event)))
+        self._guarded(lambda: self._display.event(event))
+
+    def end(self) -> None:
+        self._guarded(self._display.end)
+
+    def key(self, key: str) -> None:
+        if key.lower() == QUIT:
+            self.stop()
+        elif self._session is not None and (request := KEYS.get(key.lower())) is not None:
+            self._session.request(request)
+
+    def stop(self) -> None:
+        """Stop; while nothing is driven yet, give up."""
+        self._is_stopping = True
+        if self._session is not None:
+            self._session.stop()
+        elif self._task is not None:
+            self._task.cancel()
+
+    def interrupt(self) -> None:
+        """The first signal stops, the second quits."""
+        if self._is_stopping:
+            self.end()
+            with suppress(OSError):
+                say("quit before the stop was confirmed: look at the device and press its button if it runs.")
+            os._exit(Exit.STOP_UNCONFIRMED)
+        self.stop()
+
+    async def refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            self._guarded(self._display.refresh)
+
+    @contextmanager
+    def signals_caught(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        before = {}
+        for name in STOP_SIGNALS:
+            if (number := getattr(signal, name, None)) is not None:
+                handler = self.interrupt if name == "SIGINT" else self.stop
+                before[number] = signal.signal(number, lambda *_, handler=handler: loop.call_soon_threadsafe(handler))
+        try:
+            yield
+        finally:
+            for number, handler_before in before.items():
+                signal.signal(number, handler_before)
+
+    def _guarded(self, show: Callable[[], None]) -> None:
+        """Show something; when nobody can see it any more, stop: a closed terminal must not leave a motor running."""
+        if not self._output_is_open:
+            return
+        try:
+            show()
+        except OSError:
+            self._output_is_open = False
+            # Nothing may be written at interpreter exit either.
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            self.stop()

@@ -1,0 +1,288 @@
+"""``run``, ``set``, ``stop`` and ``demo``: everything that moves a motor."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from controller.cli.output import print_json, print_table, say
+from controller.cli.plans import print_plan
+
+if TYPE_CHECKING:
+    from controller.events import Event, SessionEnded
+    from controller.service.running import Binding
+    from controller.service.simulation import Simulator
+    from firmware_profiles.capabilities import Role
+    from routines.timeline import Timeline
+
+DEFAULT_SIMULATOR = "theragun-gen4"
+DEMO_SPEED = 60.0
+
+
+@click.command()
+@click.argument("routine")
+@click.option("--on", "on", multiple=True, metavar="[ROLE=]NAME", help="A paired device: massager=NAME, timer=NAME.")
+@click.option("--sim", "simulated", metavar="PROFILE", help="Start a simulator of this profile and run on it.")
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, help="Time runs so fast; simulators only.")
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("--wait-for-key", is_flag=True, help="At each place, wait for space before the motor starts.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
+def run(
+    routine: str,
+    on: tuple[str, ...],
+    simulated: str | None,
+    speed: float,
+    dry_run: bool,
+    wait_for_key: bool,
+    as_json: bool,
+) -> None:
+    """Run a routine (a name from `percuss routines list`, or a file).
+
+    Without --on it runs on the one paired device; when nothing is paired, on a simulator, and says so.
+    """
+    import asyncio
+
+    asyncio.run(_run(routine, _roles(on), simulated, speed, dry_run, wait_for_key, as_json))
+
+
+@click.command("set")
+@click.argument("name")
+@click.argument("intensity")
+@click.option("--for", "duration", required=True, metavar="TIME", help="How long: 30s, 1m.")
+@click.option("--region", help="Where; its own limits hold then, else the strictest of all.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
+def set_level(name: str, intensity: str, duration: str, region: str | None, as_json: bool) -> None:
+    """Run a device at one intensity (40%) for a while, then stop it."""
+    import asyncio
+
+    from controller.service import running
+    from routines.planner import plan_hold
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", intensity.strip())
+    if found is None:
+        raise click.BadParameter(f"{intensity!r} is no percentage such as 40%.", param_hint="INTENSITY")
+    binding = running.bind_paired(name)
+    timeline = plan_hold(
+        float(found.group(1)), _seconds(duration), running.capabilities({"massager": binding}), region=region
+    )
+    ended, _ = asyncio.run(_drive(timeline, {"massager": binding}, as_json=as_json))
+    _exit(ended)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--all", "stops_all", is_flag=True, help="Every paired device.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
+    """Stop a device, or all of them, and see it confirmed."""
+    import asyncio
+
+    from controller.cli.exits import Exit, exit_of_error
+    from controller.registry import Registry
+    from controller.service import running
+    from firmware_profiles.errors import PercussError
+
+    registry = Registry()
+    names = sorted(registry.devices())
+    if name is not None and not stops_all:
+        names = [name]
+    elif not stops_all and len(names) > 1:
+        raise click.UsageError(f"Which one? {', '.join(names)}; or --all.")
+    if not names:
+        say("nothing is paired, so there is nothing to stop.")
+        return
+    code = Exit.DONE
+    bindings = []
+    for each in names:
+        try:
+            bindings.append(running.bind_paired(each, registry))
+        except PercussError as problem:  # the others are stopped all the same
+            say(f"percuss: {problem}")
+            code = exit_of_error(problem)
+    results = asyncio.run(running.stop_devices(bindings, emit=lambda _: None))
+    told: dict[str, object] = {}
+    for each, result in results.items():
+        if isinstance(result, PercussError):
+            say(f"percuss: {result} If it runs, press its button.")
+            told[each] = {"error": str(result)}
+            code = exit_of_error(result)
+            continue
+        told[each] = {"proof": result.proof, "attempts": result.attempts}
+        if result.proof == "unconfirmed":
+            say(f"{each}: NOT CONFIRMED to have stopped. Press its button now.")
+            code = Exit.STOP_UNCONFIRMED
+        elif not as_json:
+            click.echo(f"{each}: stopped" + (" (it cannot report: look at it)" if result.proof != "confirmed" else ""))
+    if as_json:
+        print_json(told)
+    raise click.exceptions.Exit(code)
+
+
+@click.command()
+@click.option("--routine", default="sciatica-relief", show_default=True)
+@click.option("--speed", type=click.FloatRange(1, 1000), default=DEMO_SPEED, show_default=True)
+def demo(routine: str, speed: float) -> None:
+    """Show the whole way on a virtual massage gun: scan, pair, run, and what the simulator saw."""
+    import asyncio
+    import os
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="percuss-demo-") as home:
+        before = os.environ.get("PERCUSS_HOME")
+        os.environ["PERCUSS_HOME"] = home  # the demo's pairing is its own
+        try:
+            asyncio.run(_demo(routine, speed))
+        finally:
+            if before is None:
+                del os.environ["PERCUSS_HOME"]
+            else:
+                os.environ["PERCUSS_HOME"] = before
+
+
+async def _run(
+    routine_name: str,
+    on: dict[Role, str],
+    simulated: str | None,
+    speed: float,
+    dry_run: bool,
+    wait_for_key: bool,
+    as_json: bool,
+) -> None:
+    from controller.service import running, simulation
+    from firmware_profiles.library import find_profile
+    from routines.library import find_routine
+    from routines.planner import plan
+
+    routine = find_routine(routine_name)
+    bindings = {role: running.bind_paired(name) for role, name in on.items()}
+    if simulated is None and "massager" not in bindings:
+        simulated = _choose_massager(bindings)
+    async with AsyncExitStack() as stack:
+        simulator = None
+        if simulated is not None:
+            profile = find_profile(simulated)
+            role: Role = "massager" if "massager" in profile.roles and "massager" not in bindings else "timer"
+            if dry_run:
+                bindings[role] = running.Binding(profile.id, "", profile, is_simulated=True)
+            else:
+                # Planned before anything is started: a refusal costs nothing.
+                planned = {**bindings, role: running.Binding(profile.id, "", profile, is_simulated=True)}
+                plan(routine, running.capabilities(planned))
+                simulator = await stack.enter_async_context(simulation.started_simulator(simulated, speed=speed))
+                bindings[role] = running.bind_simulator(simulator)
+        timeline = plan(routine, running.capabilities(bindings))
+        if dry_run:
+            print_plan(timeline, as_json=as_json)
+            return
+        ended, happened = await _drive(timeline, bindings, speed=speed, as_json=as_json, wait_for_key=wait_for_key)
+        if simulator is not None and not as_json:
+            _print_observation(simulator, happened)
+    _exit(ended)
+
+
+async def _demo(routine_name: str, speed: float) -> None:
+    from controller.registry import Registry
+    from controller.service import pairing, running, scanning, simulation
+    from firmware_profiles.matching import choose_profile
+    from routines.library import find_routine
+    from routines.planner import plan
+
+    routine = find_routine(routine_name)
+    say(f"1. A virtual {DEFAULT_SIMULATOR} starts, as a process of its own, on a virtual Bluetooth radio.")
+    async with simulation.started_simulator(DEFAULT_SIMULATOR, speed=speed) as simulator:
+        say("2. Scan.")
+        hci = scanning.hci_of(simulator.url)
+        result = await scanning.scan(2.0, adapter=hci)
+        found = pairing.choose(result.found, None)
+        say(f"   found {found.name} at {found.url}: {found.profile}")
+        say("3. Pair.")
+        profile = choose_profile(list(found.candidates), device=found.name)
+        name = pairing.suggest_name(found.name, profile, set())
+        paired = await pairing.pair(found.url, profile, name=name, emit=lambda _: None)
+        say(f"   {paired.name}: firmware {paired.identity.firmware}, stop {paired.stop.proof}")
+        binding = running.bind_paired(name, Registry())
+        timeline = plan(routine, running.capabilities({"massager": binding}))
+        say(f"4. Run {routine_name} with time running {speed:g} times faster.")
+        ended, happened = await _drive(timeline, {"massager": binding}, speed=speed)
+        _print_observation(simulator, happened)
+    _exit(ended)
+
+
+async def _drive(
+    timeline: Timeline,
+    bindings: dict[Role, Binding],
+    *,
+    speed: float = 1.0,
+    as_json: bool = False,
+    wait_for_key: bool = False,
+) -> tuple[SessionEnded, list[Event]]:
+    from controller.cli.driving import drive
+
+    return await drive(timeline, bindings, speed=speed, as_json=as_json, waits_for_key=wait_for_key)
+
+
+def _roles(on: tuple[str, ...]) -> dict[Role, str]:
+    """``massager=NAME`` by role; a bare name is the massager."""
+    roles: dict[Role, str] = {}
+    for each in on:
+        role, _, name = each.rpartition("=")
+        role = role or "massager"
+        if role not in {"massager", "timer"}:
+            raise click.BadParameter(f"{role!r} is no role; there are massager and timer.", param_hint="--on")
+        if role in roles or not name:
+            raise click.BadParameter(f"{each!r}: one device for each role.", param_hint="--on")
+        roles["massager" if role == "massager" else "timer"] = name
+    return roles
+
+
+def _choose_massager(bindings: dict[Role, Binding]) -> str | None:
+    """Bind the one paired massager; the profile to simulate when nothing is paired at all."""
+    from controller.registry import Registry
+    from controller.service import running
+
+    names = [name for name in sorted(Registry().devices()) if name not in {b.name for b in bindings.values()}]
+    if len(names) > 1:
+        raise click.UsageError(f"Which device? Say --on {' or --on '.join(names)}.")
+    if names:
+        bindings["massager"] = running.bind_paired(names[0])
+        return None
+    if bindings:
+        return None
+    say(f"nothing is paired: running on a simulator ({DEFAULT_SIMULATOR}). Pair a device with `percuss pair`.")
+    return DEFAULT_SIMULATOR
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if found is None or not any(found.groups()):
+        raise click.BadParameter(f"{text!r} is no time such as 30s or 1m.", param_hint="--for")
+    return 60 * int(found.group(1) or 0) + float(found.group(2) or 0)
+
+
+def _print_observation(simulator: Simulator, happened: list[Event]) -> None:
+    """What the simulator's recorder saw, which is not what we believe we did."""
+    from controller.events import DeviceStopped
+    from controller.service.observation import observe
+
+    if simulator.record is None:
+        return
+    seen = observe(simulator.record, happened)
+    print_table(
+        ("region", "side", "driven s", "mean ppm", "peak ppm"),
+        [(dose.region, dose.side, dose.driven_s, dose.mean_ppm, dose.peak_ppm) for dose in seen.places],
+        title=f"What the simulator saw ({seen.frames} frames received)",
+    )
+    stops = [event for event in happened if isinstance(event, DeviceStopped)]
+    proof = stops[-1].proof if stops else "unconfirmed"
+    click.echo(f"motor at the end: {'stopped' if seen.at_rest else 'STILL RUNNING'}")
+    words = {"confirmed": "confirmed by the device's status", "cannot_report": "the device cannot report it"}
+    click.echo(f"stop: {words.get(proof, 'NOT CONFIRMED')}")
+
+
+def _exit(ended: SessionEnded) -> None:
+    from controller.cli.exits import exit_of_outcome
+
+    raise click.exceptions.Exit(exit_of_outcome(ended.outcome))

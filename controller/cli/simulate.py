@@ -1,0 +1,25 @@
+"""``simulate``: hand over to the simulators' own program."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="PROFILE [OPTIONS]")
+def simulate(arguments: tuple[str, ...]) -> None:
+    """Pretend to be a device, in a process of its own (--help tells how)."""
+    import subprocess
+
+    # Nobody imports the simulators: they are a peer that is met over a wire (docs/decisions/0001).
+    command = [sys.executable, "-m", "simulators", *arguments]
+    if sys.platform != "win32":
+        import os
+
+        os.execv(sys.executable, command)
+    raise SystemExit(subprocess.call(command))

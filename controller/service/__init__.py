@@ -1,0 +1,1 @@
+"""The use cases, and the only place where devices, links and sessions are built. Every front end calls these."""

@@ -1,0 +1,93 @@
+"""Pair a device: connect, learn who it is, see that it stops, and keep it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controller.clock import SystemClock
+from controller.devices import Device, StopResult
+from controller.events import Listener
+from controller.registry import PairedDevice, PairedIdentity, Registry
+from controller.service.scanning import Found
+from controller.transports import Identity, open_url
+from firmware_profiles.errors import MatchError
+from firmware_profiles.schema import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A device that was just paired, what it said of itself, and whether it confirmed a stop."""
+
+    name: str
+    profile: Profile
+    url: str
+    identity: Identity
+    stop: StopResult
+
+
+async def pair(
+    url: str,
+    profile: Profile,
+    *,
+    name: str,
+    emit: Listener,
+    bond: bool = False,
+    passkey: Callable[[], str] | None = None,
+    registry: Registry | None = None,
+) -> Paired:
+    """Connect to a device, send it Stop, and keep it under ``name``. Nothing is kept when any of it fails.
+
+    Raises TransportError, DeviceFaultError when it does not answer, RegistryError when it cannot be kept.
+    """
+    registry = registry or Registry()
+    registry.devices()  # a broken file is found out before anybody waits for a radio
+    device = Device(name, profile, open_url(url, profile, passkey=passkey), clock=SystemClock(), emit=emit)
+    identity = await device.open()
+    try:
+        # Where the profile asks for a bond, opening made it already.
+        if bond and not (profile.ble is not None and profile.ble.bond):
+            await device.pair()
+        stopped = await device.stop()
+    finally:
+        await device.close()
+    kept = PairedIdentity(address=identity.address, serial=identity.serial, firmware=identity.firmware)
+    registry.add(name, PairedDevice(url=url, profile=profile.id, identity=kept))
+    return Paired(name, profile, url, identity, stopped)
+
+
+def choose(found: tuple[Found, ...], target: str | None) -> Found:
+    """The one device that ``target`` means: its URL, address or name; without one the only device with a sure profile.
+
+    Raises MatchError that lists what there is.
+    """
+    if target is None:
+        fits = [one for one in found if one.profile is not None]
+    else:
+        wanted = target.casefold()
+        fits = [one for one in found if wanted in {one.url.casefold(), _address(one.url), one.name.casefold()}]
+    if len(fits) == 1:
+        return fits[0]
+    listed = "; ".join(f"{one.name or 'no name'} at {one.url}" for one in (fits or found))
+    if not fits:
+        what = "nothing was found that can be paired." if target is None else "was not found."
+        advice = "Switch it on, keep it near, disconnect its app, and look with `percuss scan`."
+        raise MatchError(what, where=target or "", fix=f"{advice} Seen: {listed}." if listed else advice)
+    raise MatchError(f"{len(fits)} devices fit: {listed}.", where=target or "", fix="Name one by its URL.")
+
+
+def suggest_name(found_name: str, profile: Profile, taken: set[str]) -> str:
+    """A short name that is free: the advertised one, else the profile's id, with a number where it is taken."""
+    base = re.sub(r"[^a-z0-9._-]+", "-", found_name.casefold()).strip("-._")
+    if not base or "/" in found_name:
+        base = profile.id
+    base = base[:36]
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
+    return name
+
+
+def _address(url: str) -> str:
+    return url.removeprefix("ble://").split("?")[0].casefold()
