@@ -40,6 +40,9 @@ RECONNECT_BUDGET_S = 30.0
 LATE_S = 2.0
 """Real seconds that the session may lag behind its deadlines before it stops: the computer slept, or drowns."""
 
+LATE_RISE_S = 0.05
+"""A step up that comes later than this moves the rest of the climb back, so that no hold is cut short."""
+
 RESTART_S = 3.0
 """Within the first seconds of a place, "back" means the place before."""
 
@@ -226,7 +229,10 @@ class Session:
             await self._wait(deadline_s)
 
     async def _send_due(self, span: Span) -> None:
-        """Send every command that is due; of several to one channel only the last, so that lateness never piles up."""
+        """Send what is due. Of several falls to one channel only the last; of several rises only the first.
+
+        So lateness never piles up, and never makes a bigger step or a shorter hold than the plan's.
+        """
         offset_s = self._offset_s()
         due: dict[tuple[Role, str], Cue] = {}
         while self._cues and self._cues[0].at_s <= offset_s:
@@ -234,21 +240,31 @@ class Session:
             if offset_s - cue.at_s > LATE_S * self._clock.speed:
                 late_s = (offset_s - cue.at_s) / self._clock.speed
                 raise _EndSession("stopped", f"this computer slept or was too busy for {late_s:.1f} s.")
-            if isinstance(cue.command, SetLevel):
-                due[cue.role, cue.command.channel] = cue
+            key = (cue.role, cue.command.channel) if isinstance(cue.command, SetLevel) else (cue.role, "")
+            if key not in due or not self._rises(cue):
+                due[key] = cue
+        is_late = False
         for (role, channel), cue in due.items():
             if self._ending is not None or role not in self._devices:
                 continue
             self._supervisor.check(span, cue.command)
+            is_late |= self._rises(cue) and offset_s - cue.at_s > LATE_RISE_S
             await self._devices[role].send(cue.command)
             self._note_level(span, role, channel, cue)
+        if is_late:
+            self._load_cues(span, offset_s)
+
+    def _rises(self, cue: Cue) -> bool:
+        if not isinstance(cue.command, SetLevel):
+            return False
+        return cue.command.level > self._levels.get((cue.role, cue.command.channel), Level(0))
 
     def _note_level(self, span: Span, role: Role, channel: str, cue: Cue) -> None:
         if isinstance(cue.command, SetLevel):
             level = cue.command.level
             for drive in span.drives:
                 if (drive.role, drive.channel) == (role, channel):
-                    self._next_rise_s[role, channel] = cue.at_s + drive.hold_s(level)
+                    self._next_rise_s[role, channel] = self._offset_s() + drive.hold_s(level)
                     self._levels[role, channel] = level
 
     async def _obey(self, request: Request, span: Span) -> int | None:

@@ -26,45 +26,45 @@ def load_library() -> dict[str, Routine]:
     """
     routines, broken = _load_all()
     if broken:
-        raise broken[0]
+        raise broken[0][1]
     return routines
 
 
 def find_routine(name_or_path: str) -> Routine:
     """The routine with this name, or in this file.
 
-    Raises RoutineError when there is none. A bad file of another name does not stand in the way of a good routine.
+    Raises RoutineError when there is none or two. A bad file of another name does not stand in the way.
     """
     if name_or_path.endswith(".toml") or Path(name_or_path).name != name_or_path:
         return load_routine(Path(name_or_path))
     routines, broken = _load_all()
-    for problem in broken:
-        if problem.path.stem == name_or_path or (problem.key == "name" and repr(name_or_path) in problem.what):
+    for name, problem in broken:
+        if name == name_or_path:
             raise problem
     if name_or_path not in routines:
-        known = did_you_mean(name_or_path, routines)
-        raise RoutineError("is no known routine.", path=Path(name_or_path), fix=known)
+        advice = did_you_mean(name_or_path, routines)
+        raise RoutineError("is no known routine.", path=Path(name_or_path), fix=advice)
     return routines[name_or_path]
 
 
 def problems() -> list[FileError]:
     """What is wrong in the known files, without stopping at the first."""
-    return _load_all()[1]
+    return [problem for _, problem in _load_all()[1]]
 
 
-def _load_all() -> tuple[dict[str, Routine], list[FileError]]:
+def _load_all() -> tuple[dict[str, Routine], list[tuple[str, FileError]]]:
+    """The good routines by name, and what is wrong with each other file under its name (or the file's)."""
     routines: dict[str, Routine] = {}
-    broken: list[FileError] = []
+    broken: list[tuple[str, FileError]] = []
     for path in routine_paths():
         try:
             routine = load_routine(path)
         except FileError as problem:
-            broken.append(problem)
+            broken.append((path.stem, problem))
             continue
-        if (first := routines.get(routine.name)) is not None:
+        if (first := routines.setdefault(routine.name, routine)) is not routine:
             what = f"has the name {routine.name!r} of {first.path}."
             line = find_line(routine.text, ("name",))
-            broken.append(RoutineError(what, path=path, line=line, key="name", fix="Give it a name of its own."))
-        else:
-            routines[routine.name] = routine
+            taken = RoutineError(what, path=path, line=line, key="name", fix="Give it a name of its own.")
+            broken.append((routine.name, taken))
     return routines, broken

@@ -1,365 +1,300 @@
-"""From a routine and the devices at hand to a timeline: pure, and refusing whatever is outside the limits.
+"""Make a timeline of a routine for the devices at hand: pure, total, never above a limit.
 
-Nothing is clamped in silence. What a device cannot do becomes a step by hand with the timer, and the plan says so.
+The only error is PlanRefusedError. What a device cannot do becomes a step by hand with the timer, and its note says so.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NoReturn
 
 from firmware_profiles.capabilities import Capabilities, Channel, Role
 from firmware_profiles.commands import SetLevel
-from firmware_profiles.tomlfile import dotted
-from firmware_profiles.units import Level
 from routines.errors import PlanRefusedError
+from routines.limits import BY_HAND, HAND, Cap, Strength, drive, full_ppm, strength
 from routines.loader import Routine
-from routines.regions import Refusal, Region, UnknownRegion, find_region, strictest_regions
+from routines.regions import Refusal, Region, UnknownRegion, find_region, regions, strictest_regions
 from routines.schema import DRIVEN_TECHNIQUES, NEEDS_NO_PLACE, SESSION_MAX_S, Intensity, Step, parse_intensity
-from routines.timeline import OFF, Cue, Drive, Side, Span, Timeline
+from routines.timeline import OFF, Cue, Drive, Side, Span, SpanKind, Timeline
+from routines.wording import move_cue, move_note, rest_cue, work_cue
 
 MOVE_S = 8.0
-"""Time to bring a hand-held device to the next place; own choice, a routine may say otherwise."""
+"""How long a person gets to find the next place, unless the step says otherwise. Own choice."""
+
+FREE_EXTRA_S = 60.0
+"""How much longer a stretch or a breath may be made: nothing presses on anything there. Own choice."""
 
 PULSE_S = 0.5
-"""How long a timer's lamp or buzzer is on; own choice: long enough to notice, short enough not to annoy."""
+"""How long a timer device sounds or lights up. Own choice."""
 
-HOLD_STEPS = 3
-"""A sustained pressure rises in two or three steps (Szajkowski 2025)."""
-
-_SIDES: tuple[Side, Side] = ("left", "right")
-_ROUNDING = 1e-6
-
-Devices = Mapping[Role, Capabilities]
+SIDES: tuple[Side, Side] = ("left", "right")
+_ROUNDING_S = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What holds at a place: how strong, how gentle, and what sets the cap. ``place`` is its name for messages."""
+def plan(routine: Routine, devices: Mapping[Role, Capabilities]) -> Timeline:
+    """Lay out a routine for the devices that are bound to its roles; with none it is a complete guided timer.
 
-    place: str
-    gentle_ppm: int
-    cap_ppm: int
-
-    def cap(self, device: Capabilities, channel: Channel) -> tuple[float, str]:
-        """The tightest cap in percent of the channel's full scale, and its reason."""
-        levels = channel.levels
-        region_percent = levels.percent_of_ppm(self.cap_ppm)
-        if levels.is_switch or device.cap_percent < region_percent:
-            return device.cap_percent, device.cap_reason
-        return region_percent, f"{self.place} bears at most {self.cap_ppm} ppm"
-
-
-class TooStrongError(Exception):
-    """An intensity above the cap; the sentence has both numbers."""
-
-
-def plan(routine: Routine, devices: Devices) -> Timeline:
-    """Plan a routine for the devices that are bound; without a massager it is a complete guided timer.
-
-    Raises PlanRefusedError with file, line, key and the reason.
+    Raises PlanRefusedError, with file, line and key, for what is outside the limits of the body or the device.
     """
-    spans: list[Span] = []
+    draft = _Draft(routine, devices.get("massager"))
     for number, step in enumerate(routine.steps):
-        planner = _StepPlanner(routine, number, step, devices)
+        _add_step(draft, number, step)
+    _check_session(draft)
+    spans = [replace(span, extra_max_s=_extra_max_s(draft, span)) for span in draft.spans]
+    if (timer := devices.get("timer")) is not None:
+        spans = _with_signals(spans, routine, timer)
+    return Timeline(routine.name, tuple(spans), _bound_roles(devices), routine.closing_note)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A plan in the making. ``used_s`` is the time that each place has got so far."""
+
+    routine: Routine
+    massager: Capabilities | None
+    spans: list[Span] = field(default_factory=list)
+    used_s: dict[tuple[str, Side], float] = field(default_factory=dict)
+    last_place: tuple[object, ...] | None = None
+
+    def refuse(self, number: int, key: str, what: str, fix: str) -> NoReturn:
+        """Raise PlanRefusedError about a key of a step."""
+        line = self.routine.line(number, key)
+        where = f"steps.{number}.{key}" if key else f"steps.{number}"
+        raise PlanRefusedError(what, path=self.routine.path, line=line, key=where, fix=fix)
+
+
+def _add_step(draft: _Draft, number: int, step: Step) -> None:
+    region = _region_of(draft, number, step)
+    duration_s = step.duration if step.duration is not None else (region.default_s if region else 0.0)
+    if region and step.technique not in NEEDS_NO_PLACE and duration_s > region.max_s:
+        what = f"{duration_s:g} s is longer than {region.max_s:g} s, the most that one {region.id} bears in a session."
+        draft.refuse(number, "duration", what, f"Write at most {region.max_s:g} s.")
+    line = draft.routine.line(number)
+    groups = _side_groups(draft, step, region)
+    for sides in groups:
+        drives, note = _drives(draft, number, step, region, sides, duration_s)
+        if step.side == "both" and len(groups) == 2:
+            note = f"One side after the other. {note}".strip()
+        side = sides[0] if len(sides) == 1 else None
+        _add_move(draft, number, line, step, region, side, is_driven=bool(drives))
         for _ in range(step.repeat):
-            spans += planner.spans(spans[-1] if spans else None)
-    spans = _with_extra_time(routine, spans)
-    timeline = Timeline(routine.name, tuple(_with_final_signal(spans, devices)), _roles(devices), routine.closing_note)
-    if timeline.duration_s > SESSION_MAX_S and any(span.drives for span in spans):
-        what = f"lasts {timeline.duration_s:.0f} s with this device; a session is at most {SESSION_MAX_S:.0f} s."
-        raise PlanRefusedError(what, path=routine.path, line=1, fix="Shorten some steps, or split it in two.")
-    return timeline
-
-
-def plan_hold(
-    percent: float, duration_s: float, devices: Devices, *, region: str | None = None, side: Side | None = None
-) -> Timeline:
-    """Plan one intensity for a while. Without a region the strictest limits of all regions hold.
-
-    Raises PlanRefusedError; it has no file.
-    """
-    slowest, shortest = strictest_regions()
-    max_s, limits = shortest.max_s, _limits(slowest)
-    advice = f"No region is named, so the strictest limits hold ({slowest.name}); name one to get its own."
-    if region is not None:
-        place = _drivable_region(region)
-        max_s, limits, advice = place.max_s, _limits(place), ""
-        region = place.id
-    if not 0 < duration_s <= max_s:
-        raise PlanRefusedError(f"{duration_s:g} s is not between 0 and {max_s:g} s.", key="duration", fix=advice)
-    device = devices["massager"]
-    if region is None or device.is_hand_held:
-        channels = tuple(device.channels.values())[: 1 if device.is_hand_held else None]
-    else:
-        channels = tuple(c for each in ([side] if side else _SIDES) for c in device.channels_at(region, each))
-    if not channels:
-        raise PlanRefusedError("the device does not reach it.", key=region or "", fix="Name a region that it reaches.")
-    try:
-        drives = tuple(
-            drive
-            for channel in channels
-            if (drive := _drive(device, channel, limits, Intensity(percent=percent), duration_s, 0.0, "percussion"))
-        )
-    except TooStrongError as problem:
-        raise PlanRefusedError(str(problem), key="intensity", fix=advice) from problem
-    if not drives:
-        raise PlanRefusedError(f"{percent:g} % is less than its lowest level.", key="intensity", fix="Ask for more.")
-    span = Span("work", duration_s, 1, 1, "Hold it where you want it.", region, side, drives=drives)
-    return Timeline("set", (span,), _roles(devices))
-
-
-class _StepPlanner:
-    """The spans of one step."""
-
-    def __init__(self, routine: Routine, number: int, step: Step, devices: Devices) -> None:
-        self._routine = routine
-        self._number = number
-        self._step = step
-        self._line = routine.line(number)
-        self._timer = devices.get("timer") if "timer" in step.roles else None
-        self._massager = devices.get("massager") if "massager" in step.roles else None
-        found = find_region(step.region) if step.region is not None else None
-        self._region = found if isinstance(found, Region) else None
-        self._intensity = parse_intensity(step.intensity)
-        self._duration_s = self._duration()
-
-    def spans(self, before: Span | None) -> list[Span]:
-        """Move, work and rest for each side, after the span ``before``."""
-        found: list[Span] = []
-        for work in self._works():
-            same_place = before is not None and before.place == work.place and before.region is not None
-            if self._region is not None and not same_place and self._needs_moving(work):
-                found.append(self._move(work, self._region))
-            found.append(work)
-            before = work
-        if self._step.rest:
-            rest = self._span("rest", self._step.rest, None, "Rest, and breathe calmly.")
-            found.append(rest)
-        return found
-
-    def _works(self) -> list[Span]:
-        step = self._step
-        if self._region is None or step.side is None:
-            kind = "rest" if step.technique == "rest" else "work"
-            return [self._span(kind, self._duration_s, None, step.cue or f"{step.technique.replace('-', ' ')}.")]
-        if step.side != "both":
-            return [self._work((side,)) for side in (_SIDES if step.side == "each" else (step.side,))]
-        device = self._massager
-        if device is not None and not device.is_hand_held:
-            together = self._work(_SIDES)
-            if together.drives:
-                return [together]
-        note = "both sides at once is not possible here: one after the other."
-        return [replace(work, note=f"{work.note} {note}".strip()) for work in map(self._work, zip(_SIDES))]
-
-    def _work(self, sides: tuple[Side, ...]) -> Span:
-        """Work on one side, or on both at once, driven where that can be."""
-        region, step = self._region, self._step
-        if region is None:
-            raise AssertionError("work without a region is planned elsewhere")
-        drives, note = self._drives(region, sides)
-        span = self._span("work", self._duration_s, sides[0] if len(sides) == 1 else None, step.cue or region.how)
-        return replace(span, drives=drives, note=note)
-
-    def _drives(self, region: Region, sides: tuple[Side, ...]) -> tuple[tuple[Drive, ...], str]:
-        """What the massager does, or why it is done by hand."""
-        step, device = self._step, self._massager
-        if device is None:
-            return (), ""
-        if not region.drivable:
-            return (), f"By hand: {region.why_not}"
-        if step.technique not in DRIVEN_TECHNIQUES:
-            return (), f"By hand: {step.technique.replace('-', ' ')}."
-        if step.tool not in {None, "massage-gun", "none"}:
-            return (), f"By hand, with {str(step.tool).replace('-', ' ')}."
-        reached = [device.channels_at(region.id, side) for side in sides]
-        if not all(reached):
-            return (), "By hand: the device does not reach it."
-        try:
-            drives = [
-                _drive(device, c, _limits(region), self._intensity, self._duration_s, step.ramp, step.technique)
-                for channels in reached
-                for c in channels
-            ]
-        except TooStrongError as problem:
-            raise self._refused(str(problem), "intensity", "Lower it, or write gentle, moderate or firm.") from problem
-        if None in drives:
-            return (), "By hand: even the lowest level of the device is more than was asked for or may be here."
-        note = ""
-        if next(iter(device.channels.values())).levels.is_switch:
-            note = (
-                f"It is only switched on and off: set its strength by hand, gently, never above {region.cap_ppm} ppm."
+            _use(draft, number, step, region, sides, duration_s)
+            kind: SpanKind = {"rest": "rest", "transition": "move"}.get(step.technique, "work")  # type: ignore[assignment]
+            common = Span(
+                kind,
+                duration_s,
+                number + 1,
+                line,
+                work_cue(step, region),
+                region=region.id if region else None,
+                side=side,
+                technique=step.technique,
+                position=step.position,
+                tool=step.tool,
+                note=note,
+                drives=drives,
             )
-        return tuple(drive for drive in drives if drive is not None), note
-
-    def _needs_moving(self, work: Span) -> bool:
-        """A zoned device is where it should be; a hand or a hand-held device is not."""
-        return not work.drives or (self._massager is not None and self._massager.is_hand_held)
-
-    def _move(self, work: Span, region: Region) -> Span:
-        side = f"{work.side} " if work.side else ""
-        position = f" Position: {self._step.position.replace('-', ' ')}." if self._step.position else ""
-        first = f" {region.check_first}" if region.check_first else ""
-        cue = f"{side}{region.name}. {region.landmark}{position}{first} Keep off: {', '.join(region.avoid)}."
-        move_s = MOVE_S if self._step.move is None else self._step.move
-        return replace(self._span("move", move_s, work.side, cue[0].upper() + cue[1:]), signals=())
-
-    def _span(self, kind: str, duration_s: float, side: Side | None, cue: str) -> Span:
-        step, region = self._step, self._region
-        return Span(
-            kind="rest" if kind == "rest" else "move" if kind == "move" else "work",
-            duration_s=duration_s,
-            step=self._number + 1,
-            line=self._line,
-            cue=cue,
-            region=region.id if region is not None and kind != "rest" else None,
-            side=side,
-            technique=step.technique if kind == "work" else None,
-            position=step.position,
-            tool=step.tool,
-            signals=_signal(self._timer, duration_s),
-        )
-
-    def _duration(self) -> float:
-        step, region = self._step, self._region
-        if region is None or step.technique in NEEDS_NO_PLACE:
-            return step.duration if step.duration is not None else (region.default_s if region else 0.0)
-        duration_s = region.default_s if step.duration is None else step.duration
-        if duration_s > region.max_s:
-            what = f"{duration_s:g} s is more than the {region.max_s:g} s that {region.name} bears."
-            raise self._refused(what, "duration", "Shorten it.")
-        return duration_s
-
-    def _refused(self, what: str, key: str, fix: str) -> PlanRefusedError:
-        line = self._routine.line(self._number, key)
-        return PlanRefusedError(
-            what, path=self._routine.path, line=line, key=dotted(("steps", self._number, key)), fix=fix
-        )
+            draft.spans.append(common)
+            if step.rest > 0:
+                rest = replace(common, kind="rest", duration_s=step.rest, cue=rest_cue(), technique="rest")
+                draft.spans.append(replace(rest, note="", drives=()))
 
 
-def _drive(
-    device: Capabilities,
-    channel: Channel,
-    limits: Limits,
-    intensity: Intensity,
-    duration_s: float,
-    ramp_s: float,
-    technique: str,
-) -> Drive | None:
-    """What one channel does; None when it has no level that is low enough. Raises TooStrongError."""
-    levels = channel.levels
-    if levels.is_switch:
-        on = levels.full
-        return Drive("massager", channel.name, levels, ((0.0, on),), on, on, device.cap_reason)
-    cap_percent, reason = limits.cap(device, channel)
-    cap = levels.not_above(cap_percent)
-    gentle = min(levels.not_above(levels.percent_of_ppm(limits.gentle_ppm)) or levels.lowest, cap)
-    if intensity.word is not None:
-        between = levels.not_above((levels.percent(gentle) + levels.percent(cap)) / 2)
-        target = {"gentle": gentle, "moderate": max(between, gentle), "firm": cap}[intensity.word]
-    else:
-        asked = intensity.percent if intensity.percent is not None else levels.percent_of_ppm(intensity.ppm or 0)
-        if asked > cap_percent + _ROUNDING:
-            asked_ppm, cap_ppm = (percent * levels.ppm(levels.full) / 100 for percent in (asked, cap_percent))
-            cap_text = f"{cap_percent:g} % ({cap_ppm:.0f} ppm)"
-            raise TooStrongError(f"{intensity} ({asked_ppm:.0f} ppm) is above the cap of {cap_text}: {reason}.")
-        target = levels.not_above(asked)
-    if cap < levels.lowest or target == OFF:
+def _region_of(draft: _Draft, number: int, step: Step) -> Region | None:
+    if step.region is None:
         return None
-    targets = _targets(channel, target, gentle, duration_s, technique)
-    return Drive("massager", channel.name, levels, targets, gentle, cap, reason, ramp_s)
-
-
-def _targets(
-    channel: Channel, target: Level, gentle: Level, duration_s: float, technique: str
-) -> tuple[tuple[float, Level], ...]:
-    """One level for strokes; for sustained pressure, equal parts that rise up to it."""
-    if technique not in {"hold", "pressure-and-release"}:
-        return ((0.0, target),)
-    levels = channel.levels
-    # From gentle up to a stronger target; from three quarters of it up to a gentle one.
-    base = levels.percent(gentle) if target > gentle else 0.75 * levels.percent(target)
-    top = levels.percent(target)
-    rising = [levels.not_above(base + (top - base) * n / (HOLD_STEPS - 1)) for n in range(HOLD_STEPS - 1)] + [target]
-    found: list[tuple[float, Level]] = []
-    for number, level in enumerate(max(level, levels.lowest) for level in rising):
-        if not found or level > found[-1][1]:
-            found.append((duration_s * number / HOLD_STEPS if found else 0.0, level))
-    return tuple(found)
-
-
-def _with_extra_time(routine: Routine, spans: list[Span]) -> list[Span]:
-    """Check each place's time over the whole routine, and tell each span how much is left there."""
-    total_s: dict[tuple[str, str], float] = defaultdict(float)
-    for span in spans:
-        if not _uses_time(span):
-            continue
-        region = _region(span)
-        for side in span.sides:
-            total_s[region.id, side] += span.duration_s
-            if total_s[region.id, side] > region.max_s + _ROUNDING:
-                what = f"{side} {region.name} gets {total_s[region.id, side]:g} s in all; it bears {region.max_s:g} s."
-                key = dotted(("steps", span.step - 1))
-                raise PlanRefusedError(
-                    what, path=routine.path, line=span.line, key=key, fix="Shorten the steps there, or leave one out."
-                )
-    return [
-        replace(span, extra_max_s=min(_region(span).max_s - total_s[_region(span).id, side] for side in span.sides))
-        if _uses_time(span)
-        else span
-        for span in spans
-    ]
-
-
-def _uses_time(span: Span) -> bool:
-    return span.kind == "work" and span.region is not None and span.technique not in NEEDS_NO_PLACE
-
-
-def _region(span: Span) -> Region:
-    found = find_region(span.region or "")
-    if not isinstance(found, Region):
-        raise AssertionError(f"{span.region} was checked when the routine was loaded")
-    return found
-
-
-def _drivable_region(name: str) -> Region:
-    match find_region(name):
-        case Refusal(reason=reason):
-            raise PlanRefusedError(f"is refused. {reason}", key=name, fix="Name a muscle nearby.")
-        case UnknownRegion(advice=advice):
-            raise PlanRefusedError("is no region.", key=name, fix=advice)
-        case Region() as region if not region.drivable:
-            raise PlanRefusedError(f"is never driven. {region.why_not}", key=name, fix="Use your hands.")
+    match find_region(step.region):
         case Region() as region:
             return region
+        case Refusal(reason=why):
+            draft.refuse(number, "region", f"{step.region} is refused. {why}", "Name a muscle nearby.")
+        case UnknownRegion(advice=advice):
+            draft.refuse(number, "region", f"{step.region!r} is no region.", advice)
 
 
-def _limits(region: Region) -> Limits:
-    return Limits(region.name, region.gentle_ppm or 0, region.cap_ppm or 0)
+def _side_groups(draft: _Draft, step: Step, region: Region | None) -> list[tuple[Side, ...]]:
+    """The sides of a step, grouped by what happens at the same time, left first."""
+    match step.side:
+        case None:
+            return [()]
+        case "left" | "right":
+            return [(step.side,)]
+        case "both" if region and not _why_by_hand(draft, step, region, SIDES) and not _is_moved_by_hand(draft):
+            return [SIDES]
+        case _:
+            return [(side,) for side in SIDES]
 
 
-def _signal(timer: Capabilities | None, duration_s: float) -> tuple[Cue, ...]:
-    """One pulse of the timer's lamp or buzzer at the start of a span."""
-    return () if timer is None else _pulse(timer, 0.0, duration_s)
+def _is_moved_by_hand(draft: _Draft) -> bool:
+    return draft.massager is None or draft.massager.is_hand_held
 
 
-def _with_final_signal(spans: list[Span], devices: Devices) -> list[Span]:
-    """Two more pulses at the very end."""
-    timer = devices.get("timer")
-    if timer is None or not spans or spans[-1].duration_s < 6 * PULSE_S:
+def _why_by_hand(draft: _Draft, step: Step, region: Region, sides: tuple[Side, ...]) -> str:
+    """Why no motor runs in a step, as a sentence; empty when one does."""
+    if step.technique not in DRIVEN_TECHNIQUES:
+        return f"By hand: {step.technique.replace('-', ' ')} is not for a machine."
+    if not region.drivable:
+        return f"By hand: {region.why_not}."
+    if step.tool not in {None, "massage-gun"}:
+        return f"By hand, with the tool of the step: {str(step.tool).replace('-', ' ')}."
+    if "massager" not in step.roles:
+        return "By hand: the routine leaves the massager out here."
+    if draft.massager is None:
+        return "No massager is bound."
+    if missing := [side for side in sides if not draft.massager.channels_at(region.id, side)]:
+        place = f"{' and '.join(missing)} {region.id.replace('_', ' ')}"
+        return f"By hand: {draft.massager.profile} does not reach the {place}."
+    return ""
+
+
+def _drives(
+    draft: _Draft, number: int, step: Step, region: Region | None, sides: tuple[Side, ...], duration_s: float
+) -> tuple[tuple[Drive, ...], str]:
+    """The drives of one span and its note. A number above the limit is refused whether or not a motor runs."""
+    if region is None or step.technique not in DRIVEN_TECHNIQUES or not region.drivable:
+        return (), _why_by_hand(draft, step, region, sides) if region else ""
+    why = _why_by_hand(draft, step, region, sides)
+    device = draft.massager if draft.massager is not None and not why else BY_HAND
+    channels = [HAND] if why else [c for side in sides for c in device.channels_at(region.id, side)]
+    drives: list[Drive] = []
+    notes: list[str] = [why] if why else []
+    for channel in channels:
+        wanted = _strength(draft, number, step, region, device, channel)
+        if why:
+            if step.tool in {None, "massage-gun"}:
+                notes.append(f"If you use a device that you set yourself: {_hand_setting(wanted)}.")
+            continue
+        made = drive(
+            "massager", channel, wanted, technique=step.technique, duration_s=duration_s, ramp_s=step.ramp
+        )
+        if made is None:
+            return (), f"By hand: {_too_strong(device, channel, wanted)}."
+        drives.append(made)
+        if channel.levels.is_switch:
+            notes.append(f"Set the strength on the device by hand: {_hand_setting(wanted)}.")
+    if region.check_first:
+        notes.insert(0, region.check_first)
+    return tuple(drives), " ".join(notes)
+
+
+def _strength(
+    draft: _Draft, number: int, step: Step, region: Region, device: Capabilities, channel: Channel
+) -> Strength:
+    intensity = parse_intensity(step.intensity)
+    wanted = strength(intensity, region.gentle_ppm or 0, _cap_of(region), device, channel.levels)
+    if wanted.is_above_cap:
+        draft.refuse(number, "intensity", _above_cap(intensity, wanted), _lower(wanted, channel))
+    return wanted
+
+
+def _cap_of(region: Region) -> Cap:
+    return Cap(region.cap_ppm or 0, f"{region.cap_ppm} ppm is the limit of the {region.id.replace('_', ' ')}")
+
+
+def _above_cap(intensity: Intensity, wanted: Strength) -> str:
+    asked = f"{intensity} ({wanted.asked_ppm:g} ppm)" if intensity.percent is not None else str(intensity)
+    return f"{asked} is above {wanted.cap.ppm:g} ppm: {wanted.cap.reason}."
+
+
+def _lower(wanted: Strength, channel: Channel) -> str:
+    # Rounded down, so that following the advice is never refused again.
+    percent = math.floor(10 * channel.levels.percent_of_ppm(wanted.cap.ppm)) / 10
+    return f'Ask for at most {percent:g} % or {math.floor(wanted.cap.ppm)} ppm, or write "firm".'
+
+
+def _hand_setting(wanted: Strength) -> str:
+    return f"not above {wanted.asked_ppm:.0f} percussions a minute"
+
+
+def _too_strong(device: Capabilities, channel: Channel, wanted: Strength) -> str:
+    lowest_ppm = channel.levels.percent(channel.levels.lowest) * full_ppm(channel.levels) / 100
+    return f"the lowest setting of {device.profile} is {lowest_ppm:.0f} ppm, and {wanted.asked_ppm:.0f} ppm is asked"
+
+
+def _use(
+    draft: _Draft, number: int, step: Step, region: Region | None, sides: tuple[Side, ...], duration_s: float
+) -> None:
+    """Count the time of a place, and refuse what it does not bear."""
+    if region is None or step.technique in NEEDS_NO_PLACE:
+        return
+    for side in sides:
+        used_s = draft.used_s.get((region.id, side), 0.0) + duration_s
+        if used_s > region.max_s + _ROUNDING_S:
+            what = f"The {side} {region.id} gets {used_s:g} s; the most that it bears in a session is {region.max_s:g} s."
+            draft.refuse(number, "duration", what, "Shorten or leave out a step for this place.")
+        draft.used_s[region.id, side] = used_s
+
+
+def _add_move(
+    draft: _Draft, number: int, line: int, step: Step, region: Region | None, side: Side | None, *, is_driven: bool
+) -> None:
+    """Give the person time to get there, motor off; a zoned device that drives the place is there already."""
+    if step.technique in {"rest", "transition"}:
+        return
+    place = (region, side, step.position, step.tool)
+    is_same, draft.last_place = place == draft.last_place, place
+    move_s = MOVE_S if step.move is None else step.move
+    has_nowhere_to_go = region is None and step.position is None and side is None
+    if is_same or has_nowhere_to_go or move_s == 0 or (is_driven and not _is_moved_by_hand(draft)):
+        return
+    span = Span("move", move_s, number + 1, line, move_cue(step, region, side), note=move_note(region))
+    draft.spans.append(
+        replace(
+            span, region=region.id if region else None, side=side, position=step.position, tool=step.tool,
+            technique="transition",
+        )
+    )
+
+
+def _check_session(draft: _Draft) -> None:
+    """Refuse a driven session that is too long, at the step that makes it so."""
+    if not any(span.drives for span in draft.spans):
+        return
+    total_s = sum(span.duration_s for span in draft.spans)
+    end_s = 0.0
+    for span in draft.spans:
+        end_s += span.duration_s
+        if end_s > SESSION_MAX_S + _ROUNDING_S:
+            what = f"The session lasts {total_s:.0f} s; the most is {SESSION_MAX_S:.0f} s. From this step on it is too long."
+            draft.refuse(span.step - 1, "", what, "Shorten or leave out steps.")
+
+
+def _extra_max_s(draft: _Draft, span: Span) -> float:
+    if span.kind != "work":
+        return 0.0
+    if span.region is None or span.technique in NEEDS_NO_PLACE:
+        return FREE_EXTRA_S
+    sides = (span.side,) if span.side else SIDES
+    used_s = max(draft.used_s[span.region, side] for side in sides)
+    return max(0.0, regions()[span.region].max_s - used_s)
+
+
+def _bound_roles(devices: Mapping[Role, Capabilities]) -> tuple[Role, ...]:
+    both: tuple[Role, Role] = ("massager", "timer")
+    return tuple(role for role in both if role in devices)
+
+
+def _with_signals(spans: list[Span], routine: Routine, timer: Capabilities) -> list[Span]:
+    """One pulse at the start of each piece of work or rest, two more at the very end; each over within its span."""
+    channel = next(iter(timer.channels.values()), None)
+    if channel is None:
         return spans
-    end_s = spans[-1].duration_s
-    pulses = _pulse(timer, end_s - 3 * PULSE_S, end_s) + _pulse(timer, end_s - PULSE_S, end_s)
-    return [*spans[:-1], replace(spans[-1], signals=spans[-1].signals + pulses)]
+    signalled: list[Span] = []
+    for number, span in enumerate(spans):
+        starts_s = [] if span.kind == "move" else [0.0]
+        if number == len(spans) - 1:
+            # Apart from the pulse at the start, also in a short span.
+            starts_s += [at_s for at_s in (span.duration_s - 3 * PULSE_S, span.duration_s - PULSE_S) if at_s >= 2 * PULSE_S]
+        if "timer" not in routine.steps[span.step - 1].roles:
+            starts_s = []
+        signals = tuple(cue for at_s in starts_s for cue in _pulse(channel, at_s, span.duration_s))
+        signalled.append(replace(span, signals=signals))
+    return signalled
 
 
-def _pulse(timer: Capabilities, at_s: float, end_s: float) -> tuple[Cue, Cue]:
-    channel = next(iter(timer.channels.values()))
-    on = Cue(at_s, "timer", SetLevel(channel.name, channel.levels.lowest))
-    return on, Cue(min(at_s + PULSE_S, end_s), "timer", SetLevel(channel.name, OFF))
-
-
-def _roles(devices: Devices) -> tuple[Role, ...]:
-    return tuple(sorted(devices))
+def _pulse(channel: Channel, at_s: float, duration_s: float) -> Iterator[Cue]:
+    yield Cue(at_s, "timer", SetLevel(channel.name, channel.levels.lowest))
+    yield Cue(min(at_s + PULSE_S, duration_s), "timer", SetLevel(channel.name, OFF))

@@ -154,7 +154,7 @@ class Span:
     def place(self) -> str:
         """The place in words, for messages: ``left piriformis``."""
         region = (self.region or "").replace("_", " ")
-        return f"{self.side} {region}" if self.side else region
+        return f"{self.side or ''} {region}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Sessions on a manual clock, over a scripted link: every frame and every moment is checked by hand."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -110,6 +111,18 @@ async def test_a_place_is_climbed_softly_held_and_left_at_rest() -> None:
     assert stage.speeds == [(0, 0), (0, 250), (1, 500), (11, 750), (21, 1000), (40, 0), (40, 0)]
     assert stage.told(DeviceStopped) == [DeviceStopped("gun", "confirmed", 1)]
     assert stage.gun.rpm == 0
+
+
+async def test_a_late_session_never_makes_a_bigger_step_or_a_shorter_hold() -> None:
+    stage = await Stage([place("calves", duration_s=60.0)]).begin()
+    await stage.clock.advance(0.5)
+    stage.clock.jump(1.9)  # the steps at 1 s and, but for the hold, all of the soft start are overdue
+    await stage.end()
+    rises = [(at_s, rpm) for at_s, rpm in stage.speeds if rpm > 0]
+    assert [rpm for _, rpm in rises] == [250, 500, 750, 1000]
+    holds = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(rises)]
+    assert holds[0] == pytest.approx(2.4, abs=0.1)
+    assert all(hold_s >= 10.0 for hold_s in holds[1:])
 
 
 async def test_spans_follow_each_other_without_drift() -> None:

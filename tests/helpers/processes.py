@@ -31,6 +31,22 @@ def percuss(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs on while the block does; its events come on stdout."""
+    with subprocess.Popen(
+        [*PERCUSS, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @dataclass
 class RunningSimulator:
     """A simulator process. ``ready`` is the line that it printed."""
@@ -78,10 +94,13 @@ def simulator(folder: Path, *arguments: str) -> Iterator[RunningSimulator]:
     running = RunningSimulator(process, json.loads(line), record)
     talk = process.stderr
     # Its talk is read all the time, so that a full pipe never blocks it.
-    threading.Thread(target=lambda: running.talk.extend(talk), daemon=True).start()
+    reader = threading.Thread(target=lambda: running.talk.extend(talk), daemon=True)
+    reader.start()
     try:
         yield running
     finally:
         process.terminate()
         process.wait(HANG_S)
+        reader.join(HANG_S)
         process.stdout.close()
+        process.stderr.close()

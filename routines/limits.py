@@ -1,0 +1,99 @@
+"""How strong a place may be worked: the tighter of what the body and the device bear, and levels that keep to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role
+from firmware_profiles.units import FULL_PPM, Level, Percent
+from routines.schema import Intensity
+from routines.timeline import Drive
+
+GROWING_TECHNIQUES = frozenset({"hold", "pressure-and-release"})
+"""Those whose pressure grows in two or three stages (Szajkowski 2025, Clin Pract 15:125)."""
+
+_ROUNDING_PPM = 1e-6
+
+HAND = Channel(name="hand", levels=Levels(lowest=Level(1), full=Level(FULL_PPM), full_ppm=FULL_PPM))
+"""Stands for whatever a person holds when no device is bound, so that the limits are the same without one."""
+
+BY_HAND = Capabilities(
+    profile="hand", roles=("massager",), channels={HAND.name: HAND}, cap_percent=Percent(100.0), cap_reason="no device"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The highest speed that is allowed, and a phrase that says why."""
+
+    ppm: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """What is asked of one channel at one place, in percussions per minute."""
+
+    asked_ppm: float
+    gentle_ppm: float
+    cap: Cap
+
+    @property
+    def is_above_cap(self) -> bool:
+        """Whether more is asked than allowed; no word can, only numbers."""
+        return self.asked_ppm > self.cap.ppm + _ROUNDING_PPM
+
+
+def full_ppm(levels: Levels) -> float:
+    """What 100 % is in percussions per minute; devices that know only levels count as `FULL_PPM`."""
+    return levels.full_ppm or FULL_PPM
+
+
+def strength(intensity: Intensity, place_gentle_ppm: float, place_cap: Cap, device: Capabilities, levels: Levels) -> Strength:
+    """What an intensity means here. ``gentle`` is the place's, ``firm`` is the cap, ``moderate`` is half way."""
+    cap = _effective_cap(place_cap, device, levels)
+    gentle_ppm = min(place_gentle_ppm, cap.ppm)
+    if intensity.percent is not None:
+        asked_ppm = intensity.percent * full_ppm(levels) / 100
+    elif intensity.ppm is not None:
+        asked_ppm = intensity.ppm
+    else:
+        asked_ppm = {"gentle": gentle_ppm, "moderate": (gentle_ppm + cap.ppm) / 2}.get(str(intensity.word), cap.ppm)
+    return Strength(asked_ppm=asked_ppm, gentle_ppm=gentle_ppm, cap=cap)
+
+
+def _effective_cap(place: Cap, device: Capabilities, levels: Levels) -> Cap:
+    # A switch has no strength that could be held below anything: the person is told instead.
+    device_ppm = full_ppm(levels) * (100.0 if levels.is_switch else device.cap_percent) / 100
+    if levels.is_switch or place.ppm <= device_ppm:
+        return place
+    reason = f"{device.cap_percent:g} % ({device_ppm:g} ppm) is the limit of {device.profile}: {device.cap_reason}"
+    return Cap(device_ppm, reason)
+
+
+def drive(
+    role: Role, channel: Channel, wanted: Strength, *, technique: str, duration_s: float, ramp_s: float = 0.0
+) -> Drive | None:
+    """The drive that keeps a channel at or below what is asked; None when even its lowest level is above that."""
+    levels = channel.levels
+    if levels.is_switch:
+        on = levels.lowest
+        return Drive(role, channel.name, levels, ((0.0, on),), on, on, wanted.cap.reason, ramp_s)
+    asked, gentle, cap = (
+        levels.not_above(levels.percent_of_ppm(ppm)) for ppm in (wanted.asked_ppm, wanted.gentle_ppm, wanted.cap.ppm)
+    )
+    if asked == 0:
+        return None
+    targets = ((0.0, asked),)
+    if technique in GROWING_TECHNIQUES:
+        targets = _stages(levels, max(gentle, levels.lowest), asked, duration_s)
+    return Drive(role, channel.name, levels, targets, gentle, cap, wanted.cap.reason, ramp_s)
+
+
+def _stages(levels: Levels, first: Level, last: Level, duration_s: float) -> tuple[tuple[float, Level], ...]:
+    """Up to three targets of equal time that rise from ``first`` to ``last``; just ``last`` when it is not higher."""
+    if last <= first:
+        return ((0.0, last),)
+    middle = levels.not_above((levels.percent(first) + levels.percent(last)) / 2)
+    stages = sorted({first, middle, last})
+    return tuple((duration_s * number / len(stages), level) for number, level in enumerate(stages))
