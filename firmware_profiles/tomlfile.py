@@ -57,14 +57,18 @@ def parse_toml(raw: bytes, model: type[Model], *, path: Path, error: type[FileEr
         line_of_problem = int(found.group(1)) if found else text.count("\n") + 1
         what = re.sub(r" \(at .*\)$", "", str(problem))
         raise error(f"is not valid TOML: {what}.", path=path, line=line_of_problem) from problem
-    except RecursionError as problem:
-        raise error("is nested too deeply.", path=path) from problem
+    except (ValueError, RecursionError) as problem:  # numbers of thousands of digits, keys of thousands of parts
+        raise error("has a number or a key of absurd length.", path=path) from problem
     try:
         # By way of JSON, because there pydantic's strict mode takes an array for a tuple.
         return model.model_validate_json(json.dumps(data, default=str))
+    except RecursionError as problem:
+        raise error("is nested too deeply.", path=path) from problem
     except ValidationError as problem:
         what, keys, fix = _first_problem(problem, model)
         raise error(what, path=path, line=find_line(text, keys), key=dotted(keys), fix=fix) from problem
+    except ValueError as problem:  # json refuses to write a number of thousands of digits
+        raise error("has a number of absurd length.", path=path) from problem
 
 
 def find_line(text: str, keys: KeyPath) -> int:
@@ -91,8 +95,9 @@ def find_line(text: str, keys: KeyPath) -> int:
             here = table
         elif key := _KEY.match(line):
             here = table + _split(key.group(1))
-        if here is not None and here == wanted[: len(here)] and len(here) > best_depth:
-            best_depth, best_line = len(here), number
+        # A header of an array of tables is longer by its index than the key that names the array.
+        if here is not None and here[: len(wanted)] == wanted[: len(here)] and min(len(here), len(wanted)) > best_depth:
+            best_depth, best_line = min(len(here), len(wanted)), number
     return best_line
 
 

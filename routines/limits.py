@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role
 from firmware_profiles.units import FULL_PPM, Level, Percent
+from routines.regions import Region
 from routines.schema import Intensity
 from routines.timeline import Drive
 
@@ -49,7 +51,14 @@ def full_ppm(levels: Levels) -> float:
     return levels.full_ppm or FULL_PPM
 
 
-def strength(intensity: Intensity, place_gentle_ppm: float, place_cap: Cap, device: Capabilities, levels: Levels) -> Strength:
+def region_cap(region: Region) -> Cap:
+    """What the place bears, whatever the device could do."""
+    return Cap(region.cap_ppm or 0, f"{region.cap_ppm} ppm is the limit of the {region.id.replace('_', ' ')}")
+
+
+def strength(
+    intensity: Intensity, place_gentle_ppm: float, place_cap: Cap, device: Capabilities, levels: Levels
+) -> Strength:
     """What an intensity means here. ``gentle`` is the place's, ``firm`` is the cap, ``moderate`` is half way."""
     cap = _effective_cap(place_cap, device, levels)
     gentle_ppm = min(place_gentle_ppm, cap.ppm)
@@ -84,7 +93,7 @@ def drive(
     )
     if asked == 0:
         return None
-    targets = ((0.0, asked),)
+    targets: tuple[tuple[float, Level], ...] = ((0.0, asked),)
     if technique in GROWING_TECHNIQUES:
         targets = _stages(levels, max(gentle, levels.lowest), asked, duration_s)
     return Drive(role, channel.name, levels, targets, gentle, cap, wanted.cap.reason, ramp_s)
@@ -97,3 +106,27 @@ def _stages(levels: Levels, first: Level, last: Level, duration_s: float) -> tup
     middle = levels.not_above((levels.percent(first) + levels.percent(last)) / 2)
     stages = sorted({first, middle, last})
     return tuple((duration_s * number / len(stages), level) for number, level in enumerate(stages))
+
+
+def above_cap(intensity: Intensity, wanted: Strength) -> str:
+    """Say that more is asked than allowed: both numbers and the reason."""
+    asked = f"{intensity} ({wanted.asked_ppm:g} ppm)" if intensity.percent is not None else str(intensity)
+    return f"{asked} is above {wanted.cap.ppm:g} ppm: {wanted.cap.reason}."
+
+
+def lower_advice(wanted: Strength, channel: Channel) -> str:
+    """Say what to ask for instead."""
+    # Rounded down, so that what the advice says is never refused again.
+    percent = math.floor(10 * channel.levels.percent_of_ppm(wanted.cap.ppm)) / 10
+    return f"Ask for at most {percent:g} % ({math.floor(wanted.cap.ppm)} ppm)."
+
+
+def hand_setting(wanted: Strength) -> str:
+    """Say how strong the person may set a device that the program cannot set."""
+    return f"not above {math.floor(min(wanted.asked_ppm, wanted.cap.ppm))} percussions a minute"
+
+
+def too_strong(device: Capabilities, channel: Channel, wanted: Strength) -> str:
+    """Say that even the lowest level is more than asked."""
+    lowest_ppm = channel.levels.percent(channel.levels.lowest) * full_ppm(channel.levels) / 100
+    return f"the lowest setting of {device.profile} is {lowest_ppm:.0f} ppm, and {wanted.asked_ppm:.0f} ppm is asked"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firmware_profiles.errors import FileError
 from firmware_profiles.tomlfile import MAX_BYTES, dotted, find_line, parse_toml
 from routines.errors import PlanRefusedError, RoutineError
 from routines.regions import Refusal, Region, UnknownRegion, find_region
@@ -34,6 +33,11 @@ class Routine:
     def description(self) -> str:
         """What it is for."""
         return self.file.description
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where its content comes from."""
+        return self.file.sources
 
     @property
     def closing_note(self) -> str:
@@ -68,13 +72,7 @@ def parse_routine(raw: bytes, path: Path) -> Routine:
     """Check the bytes of a routine's file; ``path`` is what errors call it. Raises as `load_routine` does."""
     if len(raw) > MAX_BYTES:
         raise RoutineError(f"is larger than {MAX_BYTES} bytes.", path=path, fix="Is it the right file?")
-    try:
-        file = parse_toml(raw, RoutineFile, path=path, error=RoutineError)
-    except FileError:
-        raise
-    except (ValueError, RecursionError) as problem:
-        # Numbers of thousands of digits and keys of thousands of parts get past the TOML reader and fail later.
-        raise RoutineError("has a number or a key of absurd length.", path=path) from problem
+    file = parse_toml(raw, RoutineFile, path=path, error=RoutineError)
     routine = Routine(path=path, file=file, text=raw.decode("utf-8"))
     for number, step in enumerate(file.steps):
         if step.region is not None:

@@ -5,21 +5,32 @@ The only error is PlanRefusedError. What a device cannot do becomes a step by ha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import NoReturn
 
 from firmware_profiles.capabilities import Capabilities, Channel, Role
 from firmware_profiles.commands import SetLevel
 from routines.errors import PlanRefusedError
-from routines.limits import BY_HAND, HAND, Cap, Strength, drive, full_ppm, strength
+from routines.holding import plan_hold
+from routines.limits import (
+    BY_HAND,
+    HAND,
+    Strength,
+    above_cap,
+    drive,
+    hand_setting,
+    lower_advice,
+    region_cap,
+    strength,
+    too_strong,
+)
 from routines.loader import Routine
-from routines.regions import Refusal, Region, UnknownRegion, find_region, regions, strictest_regions
-from routines.schema import DRIVEN_TECHNIQUES, NEEDS_NO_PLACE, SESSION_MAX_S, Intensity, Step, parse_intensity
+from routines.regions import Refusal, Region, UnknownRegion, find_region, regions
+from routines.schema import DRIVEN_TECHNIQUES, NEEDS_NO_PLACE, SESSION_MAX_S, Step, parse_intensity
 from routines.timeline import OFF, Cue, Drive, Side, Span, SpanKind, Timeline
 from routines.wording import move_cue, move_note, rest_cue, work_cue
+
+__all__ = ["MOVE_S", "plan", "plan_hold"]
 
 MOVE_S = 8.0
 """How long a person gets to find the next place, unless the step says otherwise. Own choice."""
@@ -32,6 +43,7 @@ PULSE_S = 0.5
 
 SIDES: tuple[Side, Side] = ("left", "right")
 _ROUNDING_S = 1e-6
+_KINDS: dict[str, SpanKind] = {"rest": "rest", "transition": "move"}
 
 
 def plan(routine: Routine, devices: Mapping[Role, Capabilities]) -> Timeline:
@@ -59,11 +71,11 @@ class _Draft:
     used_s: dict[tuple[str, Side], float] = field(default_factory=dict)
     last_place: tuple[object, ...] | None = None
 
-    def refuse(self, number: int, key: str, what: str, fix: str) -> NoReturn:
-        """Raise PlanRefusedError about a key of a step."""
+    def refusal(self, number: int, key: str, what: str, fix: str) -> PlanRefusedError:
+        """The error about a key of a step (from 0), or about the whole step."""
         line = self.routine.line(number, key)
         where = f"steps.{number}.{key}" if key else f"steps.{number}"
-        raise PlanRefusedError(what, path=self.routine.path, line=line, key=where, fix=fix)
+        return PlanRefusedError(what, path=self.routine.path, line=line, key=where, fix=fix)
 
 
 def _add_step(draft: _Draft, number: int, step: Step) -> None:
@@ -71,9 +83,9 @@ def _add_step(draft: _Draft, number: int, step: Step) -> None:
     duration_s = step.duration if step.duration is not None else (region.default_s if region else 0.0)
     if region and step.technique not in NEEDS_NO_PLACE and duration_s > region.max_s:
         what = f"{duration_s:g} s is longer than {region.max_s:g} s, the most that one {region.id} bears in a session."
-        draft.refuse(number, "duration", what, f"Write at most {region.max_s:g} s.")
+        raise draft.refusal(number, "duration", what, f"Write at most {region.max_s:g} s.")
     line = draft.routine.line(number)
-    groups = _side_groups(draft, step, region)
+    groups = _side_groups(draft, number, step, region, duration_s)
     for sides in groups:
         drives, note = _drives(draft, number, step, region, sides, duration_s)
         if step.side == "both" and len(groups) == 2:
@@ -82,9 +94,8 @@ def _add_step(draft: _Draft, number: int, step: Step) -> None:
         _add_move(draft, number, line, step, region, side, is_driven=bool(drives))
         for _ in range(step.repeat):
             _use(draft, number, step, region, sides, duration_s)
-            kind: SpanKind = {"rest": "rest", "transition": "move"}.get(step.technique, "work")  # type: ignore[assignment]
-            common = Span(
-                kind,
+            work = Span(
+                _KINDS.get(step.technique, "work"),
                 duration_s,
                 number + 1,
                 line,
@@ -97,10 +108,10 @@ def _add_step(draft: _Draft, number: int, step: Step) -> None:
                 note=note,
                 drives=drives,
             )
-            draft.spans.append(common)
+            draft.spans.append(work)
             if step.rest > 0:
-                rest = replace(common, kind="rest", duration_s=step.rest, cue=rest_cue(), technique="rest")
-                draft.spans.append(replace(rest, note="", drives=()))
+                pause = replace(work, kind="rest", duration_s=step.rest, cue=rest_cue(), technique="rest")
+                draft.spans.append(replace(pause, note="", drives=()))
 
 
 def _region_of(draft: _Draft, number: int, step: Step) -> Region | None:
@@ -110,19 +121,21 @@ def _region_of(draft: _Draft, number: int, step: Step) -> Region | None:
         case Region() as region:
             return region
         case Refusal(reason=why):
-            draft.refuse(number, "region", f"{step.region} is refused. {why}", "Name a muscle nearby.")
+            raise draft.refusal(number, "region", f"{step.region} is refused. {why}", "Name a muscle nearby.")
         case UnknownRegion(advice=advice):
-            draft.refuse(number, "region", f"{step.region!r} is no region.", advice)
+            raise draft.refusal(number, "region", f"{step.region!r} is no region.", advice)
 
 
-def _side_groups(draft: _Draft, step: Step, region: Region | None) -> list[tuple[Side, ...]]:
+def _side_groups(
+    draft: _Draft, number: int, step: Step, region: Region | None, duration_s: float
+) -> list[tuple[Side, ...]]:
     """The sides of a step, grouped by what happens at the same time, left first."""
     match step.side:
         case None:
             return [()]
         case "left" | "right":
             return [(step.side,)]
-        case "both" if region and not _why_by_hand(draft, step, region, SIDES) and not _is_moved_by_hand(draft):
+        case "both" if not _is_moved_by_hand(draft) and _drives(draft, number, step, region, SIDES, duration_s)[0]:
             return [SIDES]
         case _:
             return [(side,) for side in SIDES]
@@ -154,64 +167,38 @@ def _drives(
     draft: _Draft, number: int, step: Step, region: Region | None, sides: tuple[Side, ...], duration_s: float
 ) -> tuple[tuple[Drive, ...], str]:
     """The drives of one span and its note. A number above the limit is refused whether or not a motor runs."""
-    if region is None or step.technique not in DRIVEN_TECHNIQUES or not region.drivable:
-        return (), _why_by_hand(draft, step, region, sides) if region else ""
+    if region is None or step.technique in _KINDS:
+        return (), ""
     why = _why_by_hand(draft, step, region, sides)
+    if step.technique not in DRIVEN_TECHNIQUES or not region.drivable:
+        return (), why
     device = draft.massager if draft.massager is not None and not why else BY_HAND
     channels = [HAND] if why else [c for side in sides for c in device.channels_at(region.id, side)]
     drives: list[Drive] = []
-    notes: list[str] = [why] if why else []
+    notes = [note for note in (region.check_first, why) if note]
     for channel in channels:
         wanted = _strength(draft, number, step, region, device, channel)
         if why:
             if step.tool in {None, "massage-gun"}:
-                notes.append(f"If you use a device that you set yourself: {_hand_setting(wanted)}.")
+                notes.append(f"If you use a device that you set yourself: {hand_setting(wanted)}.")
             continue
-        made = drive(
-            "massager", channel, wanted, technique=step.technique, duration_s=duration_s, ramp_s=step.ramp
-        )
+        made = drive("massager", channel, wanted, technique=step.technique, duration_s=duration_s, ramp_s=step.ramp)
         if made is None:
-            return (), f"By hand: {_too_strong(device, channel, wanted)}."
+            return (), " ".join([*notes, f"By hand: {too_strong(device, channel, wanted)}."])
         drives.append(made)
         if channel.levels.is_switch:
-            notes.append(f"Set the strength on the device by hand: {_hand_setting(wanted)}.")
-    if region.check_first:
-        notes.insert(0, region.check_first)
-    return tuple(drives), " ".join(notes)
+            notes.append(f"Set the strength on the device by hand: {hand_setting(wanted)}.")
+    return tuple(drives), " ".join(dict.fromkeys(notes))
 
 
 def _strength(
     draft: _Draft, number: int, step: Step, region: Region, device: Capabilities, channel: Channel
 ) -> Strength:
     intensity = parse_intensity(step.intensity)
-    wanted = strength(intensity, region.gentle_ppm or 0, _cap_of(region), device, channel.levels)
+    wanted = strength(intensity, region.gentle_ppm or 0, region_cap(region), device, channel.levels)
     if wanted.is_above_cap:
-        draft.refuse(number, "intensity", _above_cap(intensity, wanted), _lower(wanted, channel))
+        raise draft.refusal(number, "intensity", above_cap(intensity, wanted), lower_advice(wanted, channel))
     return wanted
-
-
-def _cap_of(region: Region) -> Cap:
-    return Cap(region.cap_ppm or 0, f"{region.cap_ppm} ppm is the limit of the {region.id.replace('_', ' ')}")
-
-
-def _above_cap(intensity: Intensity, wanted: Strength) -> str:
-    asked = f"{intensity} ({wanted.asked_ppm:g} ppm)" if intensity.percent is not None else str(intensity)
-    return f"{asked} is above {wanted.cap.ppm:g} ppm: {wanted.cap.reason}."
-
-
-def _lower(wanted: Strength, channel: Channel) -> str:
-    # Rounded down, so that following the advice is never refused again.
-    percent = math.floor(10 * channel.levels.percent_of_ppm(wanted.cap.ppm)) / 10
-    return f'Ask for at most {percent:g} % or {math.floor(wanted.cap.ppm)} ppm, or write "firm".'
-
-
-def _hand_setting(wanted: Strength) -> str:
-    return f"not above {wanted.asked_ppm:.0f} percussions a minute"
-
-
-def _too_strong(device: Capabilities, channel: Channel, wanted: Strength) -> str:
-    lowest_ppm = channel.levels.percent(channel.levels.lowest) * full_ppm(channel.levels) / 100
-    return f"the lowest setting of {device.profile} is {lowest_ppm:.0f} ppm, and {wanted.asked_ppm:.0f} ppm is asked"
 
 
 def _use(
@@ -223,8 +210,8 @@ def _use(
     for side in sides:
         used_s = draft.used_s.get((region.id, side), 0.0) + duration_s
         if used_s > region.max_s + _ROUNDING_S:
-            what = f"The {side} {region.id} gets {used_s:g} s; the most that it bears in a session is {region.max_s:g} s."
-            draft.refuse(number, "duration", what, "Shorten or leave out a step for this place.")
+            what = f"The {side} {region.id} gets {used_s:g} s; the most it bears in a session is {region.max_s:g} s."
+            raise draft.refusal(number, "duration", what, "Shorten or leave out a step for this place.")
         draft.used_s[region.id, side] = used_s
 
 
@@ -232,7 +219,7 @@ def _add_move(
     draft: _Draft, number: int, line: int, step: Step, region: Region | None, side: Side | None, *, is_driven: bool
 ) -> None:
     """Give the person time to get there, motor off; a zoned device that drives the place is there already."""
-    if step.technique in {"rest", "transition"}:
+    if step.technique in _KINDS:
         return
     place = (region, side, step.position, step.tool)
     is_same, draft.last_place = place == draft.last_place, place
@@ -240,13 +227,20 @@ def _add_move(
     has_nowhere_to_go = region is None and step.position is None and side is None
     if is_same or has_nowhere_to_go or move_s == 0 or (is_driven and not _is_moved_by_hand(draft)):
         return
-    span = Span("move", move_s, number + 1, line, move_cue(step, region, side), note=move_note(region))
-    draft.spans.append(
-        replace(
-            span, region=region.id if region else None, side=side, position=step.position, tool=step.tool,
-            technique="transition",
-        )
+    span = Span(
+        "move",
+        move_s,
+        number + 1,
+        line,
+        move_cue(step, region, side),
+        region=region.id if region else None,
+        side=side,
+        technique="transition",
+        position=step.position,
+        tool=step.tool,
+        note=move_note(step, region),
     )
+    draft.spans.append(span)
 
 
 def _check_session(draft: _Draft) -> None:
@@ -258,8 +252,8 @@ def _check_session(draft: _Draft) -> None:
     for span in draft.spans:
         end_s += span.duration_s
         if end_s > SESSION_MAX_S + _ROUNDING_S:
-            what = f"The session lasts {total_s:.0f} s; the most is {SESSION_MAX_S:.0f} s. From this step on it is too long."
-            draft.refuse(span.step - 1, "", what, "Shorten or leave out steps.")
+            what = f"The session lasts {total_s:.0f} s; the most is {SESSION_MAX_S:.0f} s, which this step passes."
+            raise draft.refusal(span.step - 1, "", what, "Shorten or leave out steps.")
 
 
 def _extra_max_s(draft: _Draft, span: Span) -> float:
@@ -267,8 +261,7 @@ def _extra_max_s(draft: _Draft, span: Span) -> float:
         return 0.0
     if span.region is None or span.technique in NEEDS_NO_PLACE:
         return FREE_EXTRA_S
-    sides = (span.side,) if span.side else SIDES
-    used_s = max(draft.used_s[span.region, side] for side in sides)
+    used_s = max(draft.used_s[span.region, side] for side in span.sides)
     return max(0.0, regions()[span.region].max_s - used_s)
 
 
@@ -287,7 +280,8 @@ def _with_signals(spans: list[Span], routine: Routine, timer: Capabilities) -> l
         starts_s = [] if span.kind == "move" else [0.0]
         if number == len(spans) - 1:
             # Apart from the pulse at the start, also in a short span.
-            starts_s += [at_s for at_s in (span.duration_s - 3 * PULSE_S, span.duration_s - PULSE_S) if at_s >= 2 * PULSE_S]
+            last_s = (span.duration_s - 3 * PULSE_S, span.duration_s - PULSE_S)
+            starts_s += [at_s for at_s in last_s if at_s >= 2 * PULSE_S]
         if "timer" not in routine.steps[span.step - 1].roles:
             starts_s = []
         signals = tuple(cue for at_s in starts_s for cue in _pulse(channel, at_s, span.duration_s))

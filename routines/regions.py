@@ -7,7 +7,6 @@ minute of the device's marketed range.
 from __future__ import annotations
 
 import itertools
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

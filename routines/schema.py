@@ -53,7 +53,7 @@ class Intensity:
 
 
 _NUMBER = r"(?:\d{1,6}(?:\.\d{1,6})?)"
-_QUANTITY = re.compile(rf"^({_NUMBER})\s*(\S.*)$", re.ASCII)
+_QUANTITY = re.compile(rf"^({_NUMBER})\s*([^\d\s.].*)$", re.ASCII)
 _MINUTES = r"(?:min|minutes?|m)"
 _DURATION = re.compile(rf"^(?:({_NUMBER})\s*{_MINUTES})?\s*(?:({_NUMBER})\s*(?:s|sec|seconds?))?$", re.ASCII)
 _TIME_UNITS = ("s", "sec", "seconds", "min", "minutes")
@@ -104,7 +104,7 @@ def _seconds_from_text(text: str) -> float:
     if plain.startswith("-"):
         raise ValueError(f"must not be negative, not {_shown(text)}.")
     quantity = _QUANTITY.match(plain)
-    if quantity and not quantity[2][0].isdigit():
+    if quantity:
         unit = quantity[2]
         raise ValueError(f"{_shown(unit)} is no unit of time. {did_you_mean(unit, _TIME_UNITS)}")
     raise ValueError(f'{_shown(text)} is no duration. Write "45s", "1m30s" or a number of seconds.')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routines.regions import Region
-from routines.schema import Step
+from routines.schema import NEEDS_NO_PLACE, Step
 from routines.timeline import Side
 
 _POSITIONS = {
@@ -37,19 +37,21 @@ def rest_cue() -> str:
 
 def move_cue(step: Step, region: Region | None, side: Side | None) -> str:
     """Where to go next, how to find it, in which position."""
-    name = region.name if region else step.technique.replace("-", " ")
+    name = step.technique.replace("-", " ")
+    if region:
+        name = f"{name}, {region.name}" if step.technique in NEEDS_NO_PLACE else region.name
     parts = [f"Next: {f'{side} side, ' if side else ''}{name}."]
     if step.position:
         parts.append(_POSITIONS[step.position])
-    if region:
+    if region and step.technique not in NEEDS_NO_PLACE:
         parts.append(region.landmark)
     if step.tool not in {None, "none"}:
         parts.append(f"Use: {str(step.tool).replace('-', ' ')}.")
     return " ".join(parts)
 
 
-def move_note(region: Region | None) -> str:
+def move_note(step: Step, region: Region | None) -> str:
     """What to keep off, and what to look for before starting."""
-    if region is None:
+    if region is None or step.technique in NEEDS_NO_PLACE:
         return ""
     return f"{region.check_first} Keep off: {'; '.join(region.avoid)}.".strip()

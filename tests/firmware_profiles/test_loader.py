@@ -108,6 +108,18 @@ def test_a_key_inside_a_text_block_is_not_mistaken_for_the_key() -> None:
     assert find_line(text, ("steps", 1, "region")) == 8
     assert find_line(text, ("steps", 0, "region")) == 4
     assert find_line(text, ("none",)) == 1
+    assert find_line(text, ("steps",)) == 4
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "1" + "_1" * 3000, "0x" + "F" * 5000])
+def test_a_number_of_absurd_length_is_told(tmp_path: Path, number: str) -> None:
+    with pytest.raises(ProfileError):
+        load_profile(written(tmp_path, GOOD.replace("schema = 1", f"schema = {number}", 1)))
+
+
+def test_a_key_of_absurd_depth_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError):
+        load_profile(written(tmp_path, GOOD + "\n[" + ".".join(["a"] * 5000) + "]\nb = 1\n"))
 
 
 def test_a_users_profile_is_known_and_a_second_one_of_its_id_is_refused(
