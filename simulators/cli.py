@@ -1,89 +1,95 @@
-"""``python -m simulators``, which is also ``percuss simulate``."""
+"""``percuss simulate``, which is ``python -m simulators``: one simulated device per process.
+
+stdout is for what was asked for (how to reach the device), stderr for talk. Exit codes: 0 done, 2 the command line
+makes no sense here, 8 a file that cannot be used.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 if TYPE_CHECKING:
-    from simulators.run import Options
+    from simulators.service import Settings
 
-BAD_FILE, USAGE = 8, 2
+EXIT_USAGE = 2
+EXIT_BAD_FILE = 8
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(name="percuss simulate")
 @click.argument("profile")
-@click.option("--ble", "link", flag_value="ble", help="On a virtual Bluetooth radio.")
-@click.option("--pty", "link", flag_value="pty", help="Behind a pseudo-terminal.")
-@click.option("--tcp", "link", flag_value="tcp", help="Behind a TCP port of this computer.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="TCP port of --ble or --tcp; 0: any free one.")
-@click.option("--link", "symlink", type=click.Path(path_type=Path), help="A path that always points at the --pty.")
-@click.option("--name", help="The name that it advertises.")
-@click.option("--address", default="F0:F1:C2:00:00:01", show_default=True, help="Its Bluetooth address.")
+@click.option("--ble", "link", flag_value="ble", help="Virtual Bluetooth LE (the default where the device speaks it).")
+@click.option("--pty", "link", flag_value="pty", help="A pseudo-terminal (the default for a serial device).")
+@click.option("--tcp", "link", flag_value="tcp", help="A serial line over TCP, on this computer only.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="TCP port of --tcp and --ble.  [default: any]")
+@click.option("--link", "link_path", type=click.Path(path_type=Path), help="A symbolic link that --pty keeps up.")
+@click.option("--wire-time", is_flag=True, help="Let bytes take as long as at the profile's baud rate.")
+@click.option("--name", help="What the device calls itself.")
+@click.option("--address", help="Its random static Bluetooth address.")
 @click.option("--serial", default="SIM-0001", show_default=True, help="Its serial number.")
-@click.option("--firmware", help="Its firmware version.")
-@click.option("--speed", type=click.FloatRange(0.01, 1000), default=1.0, help="How fast its time runs.")
-@click.option("--clock", type=click.Choice(["real", "manual"]), default="real", help="manual: time stands until told.")
-@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write what it sees, as JSON lines.")
-@click.option("--seed", type=int, default=0, help="For faults that are drawn by chance.")
-@click.option("--max-connections", type=click.IntRange(1, 64), default=8, help="How many hosts it bears at once.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON line when ready.")
-@click.option("--until-stdin-closes", "ends_with_stdin", is_flag=True, help="End with the process that started it.")
-def simulate(profile: str, clock: str, as_json: bool, link: str | None, speed: float, **rest: Any) -> None:
-    """Pretend to be the device of PROFILE (an id, or a file) until Ctrl-C."""
+@click.option("--firmware", help="The firmware version it reports.")
+@click.option(
+    "--speed", type=click.FloatRange(0, 1000, min_open=True), default=1.0, help="Time runs so many times faster."
+)
+@click.option("--clock", type=click.Choice(["real", "manual"]), default="real", help="manual: time moves when told.")
+@click.option("--record", type=click.Path(path_type=Path), help="Write what it saw and did, as JSON lines.")
+@click.option("--seed", type=int, default=0, help="Which bits injected faults flip.")
+@click.option("--max-connections", type=click.IntRange(1, 64), default=8, help="Hosts at a time.")
+@click.option("--json", "as_json", is_flag=True, help="Say that it is ready as one line of JSON.")
+@click.option("--until-stdin-closes", is_flag=True, help="End when standard input, a pipe, is closed.")
+def simulate(profile: str, link: Literal["ble", "pty", "tcp"] | None, as_json: bool, **options: Any) -> None:
+    """Pretend to be a device of PROFILE (an id, or a .toml file) until Ctrl-C."""
     import asyncio
 
     from firmware_profiles.library import find_profile
-    from simulators.run import Options, Simulator, default_link
+    from simulators.service import Settings, serve
 
-    found = find_profile(profile)
-    options = Options(
-        profile=found,
-        link=link or default_link(found),  # type: ignore[arg-type]  # click allows only these three
-        speed=0.0 if clock == "manual" else speed,
-        **rest,
-    )
-
-    async def run() -> Simulator:
-        simulator = Simulator(options)
-        await simulator.run(lambda facts: _say_ready(facts, options, as_json))
-        return simulator
-
-    simulator = asyncio.run(run())
-    if not as_json:
-        speeds = {name: round(motor.actual_ppm) for name, motor in simulator.device.motors.items()}
-        click.echo(f"ended; the motors at the end (ppm): {speeds}", err=True)
+    settings = Settings(profile=find_profile(profile), link=link, **options)
+    asyncio.run(serve(settings, _ready_printer(settings, as_json), _say))
 
 
-def main() -> None:
-    """Run the simulator; every error becomes a sentence and an exit code."""
-    from firmware_profiles.errors import PercussError, ProfileError
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    from firmware_profiles.errors import FileError, PercussError
 
     try:
-        code = simulate.main(prog_name="percuss simulate", standalone_mode=False) or 0
+        simulate.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
     except click.ClickException as problem:
         problem.show()
-        code = problem.exit_code
-    except ProfileError as problem:
-        click.echo(f"percuss simulate: {problem}", err=True)
-        code = BAD_FILE
+        sys.exit(EXIT_USAGE)
     except PercussError as problem:
-        click.echo(f"percuss simulate: {problem}", err=True)
-        code = USAGE
+        _say(str(problem))
+        sys.exit(EXIT_BAD_FILE if isinstance(problem, FileError) else EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
-        code = 0
-    sys.exit(code)
+        sys.exit(0)
 
 
-def _say_ready(facts: dict[str, Any], options: Options, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(facts))
-        return
-    click.echo(f"{facts['name']}, a simulated {options.profile.name}, is at {facts['url']}")
-    fixed = "" if options.link == "ble" else f" {facts['url']}"
-    click.echo(f"In another terminal: percuss scan, then percuss pair{fixed}. Ctrl-C ends it.", err=True)
-    click.echo(f"Controls: {facts['control']} with token {facts['token']}", err=True)
+def _ready_printer(settings: Settings, as_json: bool) -> Callable[[dict[str, Any]], None]:
+    def print_ready(facts: dict[str, Any]) -> None:
+        import json
+        import shlex
+
+        if as_json:
+            click.echo(json.dumps(facts))
+            return
+        # Nothing on a serial wire says what is behind it, so there the profile is named.
+        profile = f" --profile {settings.profile.id}" if settings.profile.ble is None else ""
+        click.echo(f"A simulated {settings.profile.name} is running as {facts['name']!r}:")
+        click.echo(f"  {facts['url']}")
+        click.echo("In another terminal:")
+        click.echo("  percuss scan")
+        click.echo(f"  percuss pair {shlex.quote(facts['url'])}{profile}")
+        click.echo(f"Control socket: {facts['control']}, token {facts['token']}")
+        click.echo("Ctrl-C ends it.")
+
+    return print_ready
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)

@@ -12,31 +12,14 @@ from firmware_profiles.commands import BadFrame
 from firmware_profiles.errors import ValueRefusedError
 from firmware_profiles.frames import Value
 from firmware_profiles.schema import Profile, ReportName
+from simulators.body import Body
 from simulators.clock import SimClock
 from simulators.faults import FaultRefusedError, Faults, Injection
-from simulators.motor import AMBIENT_C, CUT_OUT_C, Battery, Motor
+from simulators.motor import Battery, Motor
 from simulators.recorder import Recorder, spaced_hex
-
-STEP_S = 0.1
-"""The physics' step while something turns, in simulated seconds."""
-
-RECORD_EVERY_S = 0.5
-"""A motor that turns is recorded at least this often, in simulated seconds."""
 
 MAX_DELAYED_REPORTS = 1000
 """A host that keeps asking a device that answers late must not fill the memory."""
-
-_NO_REPORTS: Callable[[bytes], None] = lambda _data: None  # noqa: E731  until an adapter is there, nobody listens
-
-
-class _ChannelState:
-    """One motor with what was asked of it, and what of it was recorded last."""
-
-    def __init__(self, motor: Motor) -> None:
-        self.motor = motor
-        self.level = 0
-        self.recorded: tuple[int, int] = (0, 0)
-        self.recorded_at_s = -math.inf
 
 
 class SimulatedDevice:
@@ -63,45 +46,39 @@ class SimulatedDevice:
         self.firmware = firmware if firmware is not None else profile.simulator.firmware
         self.faults = Faults(seed)
         self.link_name = "serial" if profile.ble is None else "ble"
-        self.send: Callable[[bytes], None] = _NO_REPORTS
+        self.send: Callable[[bytes], None] = _lose
         self._recorder = recorder
         self._codec = FirmwareCodec(profile)
         self._levels = profile.level.levels()
         self._highest_level = profile.level.protocol_max or self._levels.full
-        full_ppm = float(self._levels.ppm(self._levels.full))
-        behaviour = profile.simulator
-        self._channels = {name: _ChannelState(Motor(behaviour.spin_up_s, full_ppm)) for name in profile.channels}
-        self.battery = Battery(behaviour.battery_life_s) if behaviour.battery_life_s else None
-        self._auto_off_s = behaviour.auto_off_s
-        self._running_s = 0.0
-        self._now_s = clock.now()
+        self._body = Body(profile, clock.now(), self._record)
         self._delayed: deque[tuple[float, bytes]] = deque(maxlen=MAX_DELAYED_REPORTS)
 
     @property
     def motors(self) -> Mapping[str, Motor]:
         """The motors by channel."""
-        return {name: channel.motor for name, channel in self._channels.items()}
+        return self._body.motors
+
+    @property
+    def battery(self) -> Battery | None:
+        """The battery, where it has one."""
+        return self._body.battery
 
     @property
     def is_running(self) -> bool:
         """Whether anything turns or is asked to."""
-        return any(channel.motor.turns or channel.level for channel in self._channels.values())
+        return self._body.is_running
 
     def start(self) -> None:
         """Record who this is and that every motor stands still."""
         speed = self.clock.speed
         self._record("start", profile=self.profile.id, serial=self.serial, firmware=self.firmware, speed=speed)
-        for name, channel in self._channels.items():
-            self._record_motor(name, channel)
+        self._body.record_motors()
 
     def end(self) -> None:
         """Record what the motors did last."""
         self.catch_up()
-        last = {
-            name: {"ppm": round(channel.motor.actual_ppm), "level": channel.level}
-            for name, channel in self._channels.items()
-        }
-        self._record("end", channels=last)
+        self._record("end", channels=self._body.last())
 
     def receive(self, data: bytes, *, with_response: bool | None = None) -> bool:
         """Take bytes from the host; False when the device refuses the write (a link that can, says so to the host).
@@ -121,18 +98,12 @@ class SimulatedDevice:
 
     def catch_up(self) -> None:
         """Let the time pass that the clock says has passed."""
-        self.process(self.clock.now() - self._now_s)
+        self.process(self.clock.now() - self._body.now_s)
 
     def process(self, dt_s: float) -> None:
-        """Let ``dt_s`` seconds pass, in steps that time the cut-out, the battery and the record finely enough."""
-        end_s = self._now_s + dt_s
-        while self._now_s < end_s:
-            # At rest only slow exponentials go on, and those are exact in one step of any length.
-            left_s = end_s - self._now_s
-            step_s = min(STEP_S, left_s) if self.is_running else left_s
-            self._now_s = end_s if step_s == left_s else self._now_s + step_s
-            self._step(step_s)
-        while self._delayed and self._delayed[0][0] <= self._now_s:
+        """Let ``dt_s`` seconds pass."""
+        self._body.process(dt_s)
+        while self._delayed and self._delayed[0][0] <= self._body.now_s:
             self._transmit(self._delayed.popleft()[1])
 
     def inject(self, injection: Injection) -> None:
@@ -145,27 +116,26 @@ class SimulatedDevice:
             raise FaultRefusedError("has no battery.", where=self.profile.id)
         channel = {} if injection.channel is None else {"channel": injection.channel}
         self._record("fault", fault=injection.fault, **injection.settings, **channel)
-        names = list(self._channels) if injection.channel is None else [injection.channel]
-        faults = self.faults
         match injection.fault:
             case "delay":
-                faults.delay_s = injection.settings["by_s"]
+                self.faults.delay_s = injection.settings["by_s"]
             case "corrupt":
-                faults.corrupt_left = int(injection.settings["reports"])
+                self.faults.corrupt_left = int(injection.settings["reports"])
             case "silence":
-                faults.is_silent = True
+                self.faults.is_silent = True
             case "refuse":
-                faults.refuses = True
+                self.faults.refuses = True
             case "low_battery" if self.battery is not None:
                 self.battery.charge_pct = injection.settings["charge_pct"]
             case "overheat":
-                for motor in self.motors.values():
-                    motor.winding_c = CUT_OUT_C
+                self._body.overheat()
             case "stall":
-                faults.stalled.update(names)
+                self.faults.stalled.update(self.motors if injection.channel is None else [injection.channel])
             case "clear":
-                self._clear_faults()
-        self._step(0.0)
+                self.faults.clear()
+                self._body.recover()
+        self._body.stalled = self.faults.stalled
+        self._body.step(0.0)
 
     def record_link(self, *, is_connected: bool, count: int) -> None:
         """Record that a host came or went; nothing else happens."""
@@ -180,27 +150,13 @@ class SimulatedDevice:
     def state(self) -> dict[str, Any]:
         """Everything about the device that can be seen, as JSON can say it."""
         self.catch_up()
-        channels = {
-            name: {
-                "level_asked": channel.level,
-                "ppm": round(channel.motor.actual_ppm, 1),
-                "temperature_c": round(channel.motor.winding_c, 1),
-                "stalled": channel.motor.is_stalled,
-                "cut_out": channel.motor.is_cut_out,
-            }
-            for name, channel in self._channels.items()
-        }
         return {
             "profile": self.profile.id,
             "serial": self.serial,
             "firmware": self.firmware,
-            "t_s": round(self._now_s, 3),
+            "t_s": round(self._body.now_s, 3),
             "speed": self.clock.speed,
-            "running": self.is_running,
-            "battery_pct": None if self.battery is None else round(self.battery.charge_pct, 2),
-            "temperature_c": round(self._hottest_c(), 1),
-            "stalled": any(motor.is_stalled for motor in self.motors.values()),
-            "channels": channels,
+            **self._body.state(),
             "faults": self.faults.as_dict(),
         }
 
@@ -209,69 +165,23 @@ class SimulatedDevice:
             case "set_level":
                 self._set_level(str(heard.values["channel"]), int(heard.values["level"]))
             case "stop":
-                for name in self._channels:
-                    self._set_level(name, 0)
+                for name in self.motors:
+                    self._body.ask(name, 0)
             case "query_status":
                 self._report("status", self._status())
             case "query_version":
                 self._report("version", {"firmware": self.firmware})
 
     def _set_level(self, name: str, level: int) -> None:
-        channel = self._channels.get(name)
-        if channel is None:
-            self._record("bad", hex="", reason="names no channel of this device.")
-            return
         # The firmware takes whatever its protocol allows; holding it to the marketed range is the host's business.
-        if level > self._highest_level or (self._levels.steps is not None and not self._levels.accepts(level)):
-            self._record("bad", hex="", reason=f"{level} is no level of this device.")
-            return
-        is_empty = self.battery is not None and self.battery.is_empty
-        if (level and is_empty) or not channel.motor.ask(float(self._levels.ppm(level))):
-            reason = "the battery is empty." if is_empty else "the thermal switch is open."
+        if name not in self.motors:
+            reason = "names no channel of this device."
+        elif level > self._highest_level or (self._levels.steps is not None and not self._levels.accepts(level)):
+            reason = f"{level} is no level of this device."
+        else:
+            reason = self._body.ask(name, level)
+        if reason:
             self._record("bad", hex="", reason=reason)
-            return
-        channel.level = level
-        self._record_motor(name, channel)
-
-    def _step(self, dt_s: float) -> None:
-        """One step of everything, then of the record."""
-        # Battery first: the motors' load is what was drawn since the last step.
-        if self.battery is not None:
-            self.battery.process(dt_s, sum(motor.load for motor in self.motors.values()) / len(self._channels))
-        self._running_s = self._running_s + dt_s if self.is_running else 0.0
-        self._switch_off_where_due()
-        for name, channel in self._channels.items():
-            motor = channel.motor
-            motor.is_stalled = name in self.faults.stalled
-            was_cut_out = motor.is_cut_out
-            motor.process(dt_s)
-            if motor.is_cut_out and not was_cut_out:
-                self._record("fault", fault="cut_out", channel=name, temperature_c=round(motor.winding_c, 1))
-                channel.level = 0
-            is_due = motor.turns and self._now_s - channel.recorded_at_s >= RECORD_EVERY_S - 1e-9
-            if is_due or channel.recorded != (round(motor.actual_ppm), channel.level):
-                self._record_motor(name, channel)
-
-    def _switch_off_where_due(self) -> None:
-        reason = ""
-        if self.battery is not None and self.battery.is_empty:
-            reason = "battery_empty"
-        elif self._auto_off_s is not None and self._running_s >= self._auto_off_s:
-            reason = "auto_off"
-        if not reason or not any(channel.level for channel in self._channels.values()):
-            return
-        self._record("fault", fault=reason)
-        for channel in self._channels.values():
-            channel.motor.ask(0.0)
-            channel.level = 0
-
-    def _clear_faults(self) -> None:
-        self.faults.clear()
-        for motor in self.motors.values():
-            if motor.is_cut_out:
-                motor.winding_c = AMBIENT_C
-        if self.battery is not None:
-            self.battery.charge_pct = 100.0
 
     def _status(self) -> dict[str, Value]:
         """What the status report says, field by field; a profile's frame carries those that it has.
@@ -280,11 +190,11 @@ class SimulatedDevice:
         echo would call a stalled motor healthy and a coasting one stopped. ``running`` is the firmware's own view, so
         it also holds when the motor is asked to turn and does not. Only both together mean "at rest".
         """
-        first = next(iter(self._channels.values()))
+        first = next(iter(self.motors.values()))
         values: dict[str, Value] = {
             "running": self.is_running,
-            "level": round(first.motor.actual_ppm * self._levels.full / first.motor.full_ppm),
-            "temperature_c": round(self._hottest_c()),
+            "level": round(first.actual_ppm * self._levels.full / first.full_ppm),
+            "temperature_c": round(self._body.hottest_c),
         }
         if self.battery is not None:
             # Rounded up: "0 %" means empty and nothing else does.
@@ -304,7 +214,7 @@ class SimulatedDevice:
         data = self.faults.spoil(data)
         # Behind a report that is still waiting no other overtakes.
         if self.faults.delay_s or self._delayed:
-            self._delayed.append((self._now_s + self.faults.delay_s, data))
+            self._delayed.append((self._body.now_s + self.faults.delay_s, data))
         else:
             self._transmit(data)
 
@@ -312,14 +222,10 @@ class SimulatedDevice:
         self._record("tx", hex=spaced_hex(data), link=self.link_name)
         self.send(data)
 
-    def _hottest_c(self) -> float:
-        return max(motor.winding_c for motor in self.motors.values())
-
-    def _record_motor(self, name: str, channel: _ChannelState) -> None:
-        ppm = round(channel.motor.actual_ppm)
-        channel.recorded, channel.recorded_at_s = (ppm, channel.level), self._now_s
-        self._record("motor", channel=name, ppm=ppm, level=channel.level)
-
     def _record(self, kind: str, **values: Any) -> None:
         if self._recorder is not None:
-            self._recorder.record(kind, t_s=self._now_s, **values)
+            self._recorder.record(kind, t_s=self._body.now_s, **values)
+
+
+def _lose(_data: bytes) -> None:
+    """Send to nobody: no adapter is there yet."""

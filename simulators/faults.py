@@ -1,7 +1,7 @@
 """What can be made to go wrong, repeatably: the same seed spoils the same bits.
 
-All durations are seconds of the simulator's clock. ``docs`` of the single faults are in `FAULTS`, which is also what
-the control socket accepts.
+All durations are seconds of the simulator's clock. `FAULTS` says what each does, and is what the control
+socket accepts.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FAULTS: Mapping[str, FaultKind] = {
     "low_battery": FaultKind("the battery is nearly empty", {"charge_pct": Setting(100.0, 3.0, may_be_zero=True)}),
     "overheat": FaultKind("the winding is hot and the thermal switch opens"),
     "stall": FaultKind("the head is held fast", takes_channel=True),
-    "clear": FaultKind("all of these end; a link that is down comes back by itself"),
+    "clear": FaultKind("all of these end: the link is there, the winding cool, the battery full"),
 }
 
 
@@ -119,27 +119,42 @@ def check_injection(values: Mapping[str, Any], channels: list[str]) -> Injection
     known = {"fault", *kind.settings, *(["channel"] if kind.takes_channel else [])}
     if unknown := sorted(set(values) - known):
         raise FaultRefusedError(f"{_brief(unknown[0])} is no setting of {name}.", fix=did_you_mean(unknown[0], known))
-    settings = {
-        key: _number(name, key, values.get(key, setting.default), setting) for key, setting in kind.settings.items()
-    }
+    settings = {key: _number(name, key, values.get(key, one.default), one) for key, one in kind.settings.items()}
     channel = values.get("channel")
     if channel is not None and channel not in channels:
         raise FaultRefusedError(f"{_brief(channel)} is no channel.", fix=f"Channels: {', '.join(channels)}.")
     return Injection(name, settings, channel)
 
 
-def _number(fault: str, key: str, value: Any, setting: Setting) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    fits = is_number and (value >= 0 if setting.may_be_zero else value > 0) and value <= setting.highest
-    if not fits or (setting.is_whole and value != int(value)):
+def finite(value: object) -> float | None:
+    """The number that a JSON value is; None for true, NaN, what floats cannot hold, and what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _number(fault: str, key: str, value: object, setting: Setting) -> float:
+    number = finite(value)
+    if (
+        number is None
+        or not 0 <= number <= setting.highest
+        or (number == 0 and not setting.may_be_zero)
+        or (setting.is_whole and number != int(number))
+    ):
         whole = "whole " if setting.is_whole else ""
         lowest = "from 0" if setting.may_be_zero else "above 0"
-        raise FaultRefusedError(
-            f"{_brief(value)} is not a {whole}number {lowest} to {setting.highest:g}.", where=f"{fault}.{key}"
-        )
-    return float(value)
+        what = f"{_brief(value)} is not a {whole}number {lowest} to {setting.highest:g}."
+        raise FaultRefusedError(what, where=f"{fault}.{key}")
+    return number
 
 
 def _brief(value: object) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # a whole number too long for Python to write out
+        shown = "that"
     return shown if len(shown) <= 60 else shown[:57] + "…"

@@ -34,6 +34,10 @@ class Adapter(Protocol):
         """Break every connection and be unreachable for ``for_s`` real seconds."""
         ...
 
+    async def restore_link(self) -> None:
+        """Be reachable again now, where the link is down."""
+        ...
+
     async def close(self) -> None:
         """Stop being reachable and let go of everything. Idempotent."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from simulators.adapters import Receive
 from simulators.adapters.wire import Wire
 
 _CHUNK = 4096
+
+_log = logging.getLogger(__name__)
 
 
 class PtyAdapter:
@@ -51,7 +54,13 @@ class PtyAdapter:
     async def drop_link(self, for_s: float) -> None:
         """Hang up, and come back after ``for_s`` real seconds."""
         self._hang_up()
-        self._comeback = asyncio.get_running_loop().call_later(for_s, self._open)
+        self._comeback = asyncio.get_running_loop().call_later(for_s, self._come_back)
+
+    async def restore_link(self) -> None:
+        """Open it again now."""
+        if self._comeback is not None:
+            self._comeback.cancel()
+            self._come_back()
 
     async def close(self) -> None:
         """Hang up for good and take the link away."""
@@ -77,6 +86,13 @@ class PtyAdapter:
             fresh.symlink_to(self._path)
             fresh.replace(self._link)
         asyncio.get_running_loop().add_reader(self._master, self._read)
+
+    def _come_back(self) -> None:
+        self._comeback = None
+        try:
+            self._open()
+        except (OSError, PercussError) as problem:
+            _log.warning("the link cannot come back: %s", problem)
 
     def _hang_up(self) -> None:
         if self._comeback is not None:

@@ -52,12 +52,18 @@ class TcpAdapter:
         self._to_host.carry(data)
 
     async def drop_link(self, for_s: float) -> None:
-        """Reset every connection, and refuse new ones for ``for_s`` real seconds."""
+        """End every connection, and refuse new ones for ``for_s`` real seconds."""
         await self._stop()
         self._comeback = asyncio.get_running_loop().create_task(self._come_back(for_s))
 
+    async def restore_link(self) -> None:
+        """Listen again now."""
+        if self._server is None:
+            await self._stop()
+            await self.start()
+
     async def close(self) -> None:
-        """Reset every connection and listen no more."""
+        """End every connection and listen no more."""
         await self._stop()
 
     def admit(self, host: _Host) -> bool:

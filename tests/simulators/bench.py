@@ -1,0 +1,58 @@
+"""A device on a bench: manual time, its record, and what it sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from firmware_profiles.library import find_profile
+from firmware_profiles.schema import Profile, SimulatorTable
+from simulators.clock import ManualClock
+from simulators.device import SimulatedDevice
+from simulators.faults import check_injection
+from simulators.recorder import Recorder
+
+
+class Bench:
+    def __init__(self, profile_id: str, *, seed: int = 0, **behaviour: Any) -> None:
+        self.profile = _with(find_profile(profile_id), behaviour)
+        self.clock = ManualClock()
+        self.entries: list[dict[str, Any]] = []
+        self.sent: list[str] = []
+        recorder = Recorder(self.entries, self.clock)
+        self.device = SimulatedDevice(self.profile, clock=self.clock, recorder=recorder, seed=seed)
+        self.device.send = lambda data: self.sent.append(data.hex(" ").upper())
+
+    def write(self, *frames: str) -> None:
+        for frame in frames:
+            self.device.receive(bytes.fromhex(frame))
+
+    def wait(self, duration_s: float) -> None:
+        self.clock.advance(duration_s)
+        self.device.catch_up()
+
+    def inject(self, fault: str, **settings: Any) -> None:
+        self.device.inject(check_injection({"fault": fault, **settings}, list(self.profile.channels)))
+
+    def kinds(self, kind: str) -> list[dict[str, Any]]:
+        return [entry for entry in self.entries if entry["kind"] == kind]
+
+
+def _with(profile: Profile, behaviour: dict[str, Any]) -> Profile:
+    table = SimulatorTable.model_validate({**profile.simulator.model_dump(), **behaviour})
+    return profile.model_copy(update={"simulator": table})
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait for something that no event tells; a hang ends with the test's timeout."""
+    while not holds():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
+async def is_sent_away(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side ends the connection, kindly or not, without another byte."""
+    try:
+        return await reader.read(1) == b""
+    except ConnectionResetError:
+        return True

@@ -1,0 +1,60 @@
+"""A simulated Theragun on the air, through the real bleak."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from bleak import BleakClient
+from bleak.exc import BleakGATTProtocolError
+
+from controller.transports.bumble_backend import client_backend
+from firmware_profiles.errors import PercussError
+from firmware_profiles.library import find_profile
+from simulators.adapters.virtual_ble import DEFAULT_ADDRESS, BleAdapter
+from simulators.clock import ManualClock
+from simulators.device import SimulatedDevice
+from simulators.faults import check_injection
+from simulators.run import Simulation
+
+WRITE, NOTIFY = "0000ffe2-0000-1000-8000-00805f9b34fb", "0000ffe1-0000-1000-8000-00805f9b34fb"
+
+
+@pytest.fixture
+async def simulation() -> AsyncIterator[Simulation]:
+    profile = find_profile("theragun-gen4")
+    clock = ManualClock()
+    simulation = Simulation(SimulatedDevice(profile, clock=clock), clock)
+    await simulation.start(BleAdapter(simulation.receive, profile, name="Elite"))
+    yield simulation
+    await simulation.close()
+
+
+def _client(simulation: Simulation) -> BleakClient:
+    address, moniker = simulation.url.removeprefix("ble://").split("?hci=")
+    assert address == DEFAULT_ADDRESS
+    return BleakClient(address, backend=client_backend(moniker))
+
+
+async def test_it_obeys_and_answers_over_the_air(simulation: Simulation) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with _client(simulation) as client:
+        await client.start_notify(NOTIFY, lambda _char, data: heard.put_nowait(bytes(data)))
+        await client.write_gatt_char(WRITE, bytes.fromhex("AA E3 01 03 06 D6 03"), response=True)
+        simulation.device.process(30)
+        await client.write_gatt_char(WRITE, bytes.fromhex("AA 10 10 00"), response=True)
+        assert await heard.get() == bytes.fromhex("BB ED 10 00 01 00 00 00 00 00 00 00 00 06 D6")
+
+
+async def test_a_refused_write_is_an_error_for_the_host(simulation: Simulation) -> None:
+    simulation.device.inject(check_injection({"fault": "refuse"}, ["head"]))
+    async with _client(simulation) as client:
+        with pytest.raises(BleakGATTProtocolError):
+            await client.write_gatt_char(WRITE, bytes.fromhex("AA 04 01 03"), response=True)
+
+
+@pytest.mark.parametrize("address", ["00:11:22:33:44:55", "F0:F1", "elite", "F0:F1:C2:00:00:01:02"])
+def test_an_address_that_is_not_random_static_is_refused(address: str) -> None:
+    with pytest.raises(PercussError, match="random static"):
+        BleAdapter(lambda _data: True, find_profile("theragun-gen4"), name="Elite", address=address)
