@@ -40,6 +40,9 @@ RECONNECT_BUDGET_S = 30.0
 LATE_S = 2.0
 """Real seconds that the session may lag behind its deadlines before it stops: the computer slept, or drowns."""
 
+ROUNDING_S = 1e-6
+"""What adding and subtracting clock times may lose."""
+
 LATE_RISE_S = 0.05
 """A step up that comes later than this moves the rest of the climb back, so that no hold is cut short."""
 
@@ -218,7 +221,7 @@ class Session:
                 await self._send_due(span)
                 if self._ending is not None or self._requests or self._lost is not None:
                     continue
-                if self._offset_s() >= self._span_duration_s:
+                if self._offset_s() >= self._span_duration_s - ROUNDING_S:
                     if not (self._waits_for_key and span.kind == "move"):
                         return None
                     self._is_waiting = True
@@ -233,7 +236,7 @@ class Session:
 
         So lateness never piles up, and never makes a bigger step or a shorter hold than the plan's.
         """
-        offset_s = self._offset_s()
+        offset_s = self._offset_s() + ROUNDING_S
         due: dict[tuple[Role, str], Cue] = {}
         while self._cues and self._cues[0].at_s <= offset_s:
             cue = self._cues.popleft()

@@ -21,6 +21,7 @@ def print_json(value: Any) -> None:
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Print rows under headings; off a terminal the lines are as long as they need to be."""
+    import io
     import sys
 
     from rich.box import SIMPLE_HEAD
@@ -33,5 +34,10 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, ti
         table.add_column(heading)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    # One row a line, however long, and nothing behind it: for grep, cut and files.
+    plain = Console(file=io.StringIO(), width=1000)
+    plain.print(table)
+    click.echo("\n".join(line.rstrip() for line in plain.file.getvalue().splitlines()))  # type: ignore[attr-defined]

@@ -9,27 +9,43 @@ import click
 from controller.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from routines.preview import Row
     from routines.timeline import Timeline
 
 
 def print_plan(timeline: Timeline, *, as_json: bool) -> None:
     """Print the spans of a timeline: a table with a clock, or one JSON object."""
-    from dataclasses import asdict
-
     from controller.cli.display import clock_text
     from routines.preview import rows
 
     if as_json:
-        steps = [asdict(row) for row in rows(timeline)]
-        print_json({"routine": timeline.routine, "duration_s": timeline.duration_s, "steps": steps})
+        print_json({"routine": timeline.routine, "duration_s": timeline.duration_s, "steps": rows(timeline)})
         return
     print_table(
         ("at", "for", "where", "how", "asked", "note"),
         [
-            (clock_text(row.start_s), clock_text(row.duration_s), row.place, row.technique, row.asked, row.note)
+            (
+                clock_text(row["start_s"]),
+                clock_text(row["duration_s"]),
+                row["place"],
+                "move" if row["kind"] == "move" else row["technique"].replace("-", " "),
+                _asked(row),
+                row["note"],
+            )
             for row in rows(timeline)
         ],
         title=f"{timeline.routine}, {clock_text(timeline.duration_s)}",
     )
     if timeline.closing_note:
         click.echo(timeline.closing_note)
+
+
+def _asked(row: Row) -> str:
+    """How strong, in words: a switch has no strength, a hand sets its own."""
+    if row["kind"] != "work":
+        return ""
+    if not row["driven"]:
+        return "by hand"
+    if row["asked_ppm"] is None:
+        return "on"
+    return f"{row['asked_ppm']:.0f} ppm ({row['asked_percent']:.0f} %)"

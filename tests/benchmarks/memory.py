@@ -1,0 +1,40 @@
+"""The memory of one process with a Bluetooth session on a simulator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure
+from tests.helpers.processes import simulator
+
+SESSION = """
+import asyncio, resource, sys
+from controller.service.running import Binding, run_timeline
+from firmware_profiles.library import find_profile
+from routines.library import find_routine
+from routines.planner import plan
+
+profile = find_profile("theragun-gen4")
+binding = Binding("gun", sys.argv[1], profile, is_simulated=True)
+timeline = plan(find_routine("piriformis-release"), {"massager": profile.capabilities()})
+asyncio.run(run_timeline(timeline, {"massager": binding}, emit=lambda _: None, started=lambda _: None, speed=60))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def measure() -> list[Figure]:
+    """The most that the process held, beside a Python that has only imported bleak and bumble."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        simulator(Path(folder), "theragun-gen4", "--ble", "--speed", "60") as gun,
+    ):
+        ours = subprocess.run([sys.executable, "-c", SESSION, gun.url], check=True, capture_output=True, text=True)
+    bare = (
+        "import bleak, bumble.device, bumble.host, resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    raw = subprocess.run([sys.executable, "-c", bare], check=True, capture_output=True, text=True)
+    megabytes = [int(done.stdout.split()[-1]) / 1024 for done in (ours, raw)]
+    return [Figure("memory of a Bluetooth session", megabytes[0], "MB", "<= 80 MB", megabytes[1])]
