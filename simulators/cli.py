@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from firmware_profiles.errors import FileError, PercussError
 
     try:
-        simulate.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        simulate.main(arguments, prog_name="percuss simulate", standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as problem:
