@@ -27,7 +27,8 @@ class SimulatedDevice:
 
     `receive` takes what the host writes; ``send`` is called with what the device says, and an adapter sets it. The
     owner calls `catch_up` often (or `process`, to step the time by hand). Losing the link changes nothing: like the
-    real devices, it goes on with the last thing it was told.
+    real devices, it goes on with the last thing it was told. Raises ValueRefusedError for a ``firmware`` that the
+    device's version report cannot carry.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class SimulatedDevice:
         self.send: Callable[[bytes], None] = _lose
         self._recorder = recorder
         self._codec = FirmwareCodec(profile)
+        self._codec.encode("version", {"firmware": self.firmware})
         self._levels = profile.level.levels()
         self._highest_level = profile.level.protocol_max or self._levels.full
         self._body = Body(profile, clock.now(), self._record)

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_profiles.errors import ValueRefusedError
+from simulators.device import SimulatedDevice
 from tests.simulators.bench import Bench
 
 RUN_1750 = "AA E3 01 03 06 D6 03"
@@ -72,6 +74,11 @@ def test_a_motor_that_has_not_moved_yet_is_not_called_at_rest(gun: Bench) -> Non
 def test_the_version_is_the_profiles(gun: Bench) -> None:
     gun.write(ASK_VERSION)
     assert gun.sent == ["BB F8 20 00 00 00 00 00 00 00 00 00 00 D8"]
+
+
+def test_a_version_that_the_report_cannot_carry_is_refused_at_once(gun: Bench) -> None:
+    with pytest.raises(ValueRefusedError, match="not a version"):
+        SimulatedDevice(gun.profile, clock=gun.clock, firmware="new")
 
 
 def test_a_wrong_checksum_is_recorded_and_changes_nothing(gun: Bench) -> None:

@@ -54,6 +54,21 @@ async def test_a_refused_write_is_an_error_for_the_host(simulation: Simulation) 
             await client.write_gatt_char(WRITE, bytes.fromhex("AA 04 01 03"), response=True)
 
 
+async def test_a_dropped_link_disconnects_the_host_and_can_be_restored(simulation: Simulation) -> None:
+    gone = asyncio.Event()
+    address, moniker = simulation.url.removeprefix("ble://").split("?hci=")
+    client = BleakClient(address, lambda _client: gone.set(), backend=client_backend(moniker))
+    await client.connect()
+    adapter = simulation._adapter
+    assert adapter is not None
+    await adapter.drop_link(3600)
+    await gone.wait()
+    assert adapter.connection_count == 0
+    await adapter.restore_link()
+    async with _client(simulation):
+        assert adapter.connection_count == 1
+
+
 @pytest.mark.parametrize("address", ["00:11:22:33:44:55", "F0:F1", "elite", "F0:F1:C2:00:00:01:02"])
 def test_an_address_that_is_not_random_static_is_refused(address: str) -> None:
     with pytest.raises(PercussError, match="random static"):

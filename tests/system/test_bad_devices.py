@@ -1,0 +1,95 @@
+"""Devices that are busy, gone, silent or talk nonsense: one clear message, the right exit code, nothing changed."""
+
+import json
+import signal
+from pathlib import Path
+
+from tests.helpers.processes import HANG_S, percuss, simulator, started
+from tests.system.test_whole_way import events, is_at_rest, wait_for_event
+
+
+def test_a_serial_port_that_another_session_holds_is_busy(tmp_path: Path) -> None:
+    with simulator(tmp_path, "nlr-hf8", "--pty") as pad:
+        assert percuss("pair", pad.url, "--profile", "nlr-hf8", "--as", "pad").returncode == 0
+        with started("run", "sciatica-relief", "--on", "pad", "--json") as first:
+            wait_for_event(first, "level_asked")
+            second = percuss("run", "sciatica-relief", "--on", "pad")
+            assert second.returncode == 5
+            assert pad.url in second.stderr
+            assert "Traceback" not in second.stderr
+            first.send_signal(signal.SIGINT)
+            first.communicate(timeout=HANG_S)
+            assert first.returncode == 3
+
+
+def test_a_gun_that_bears_one_connection_is_not_taken_from_its_session(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble", "--max-connections", "1") as gun:
+        assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
+        with started("run", "piriformis-release", "--on", "gun", "--json") as first:
+            wait_for_event(first, "level_asked")
+            second = percuss("stop", "gun")
+            assert second.returncode == 5
+            assert "press its button" in second.stderr
+            first.send_signal(signal.SIGINT)
+            first.communicate(timeout=HANG_S)
+            assert first.returncode == 3
+        assert is_at_rest(gun)
+
+
+def test_a_device_that_dies_in_mid_session_is_loud(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble", "--speed", "10") as gun:
+        assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
+        with started("run", "piriformis-release", "--speed", "10", "--json") as running:
+            wait_for_event(running, "level_asked")
+            gun.process.kill()
+            output, errors = running.communicate(timeout=HANG_S)
+            assert running.returncode == 9, errors
+            ended = events(output)[-1]
+            assert ended["outcome"] == "stop_unconfirmed"
+            assert "PRESS ITS BUTTON" in ended["reason"]
+
+
+def test_a_device_that_talks_nonsense_is_a_fault(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble", "--speed", "10") as gun:
+        assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
+        gun.control(do="inject", fault="corrupt", reports=1000)
+        result = percuss("run", "piriformis-release", "--speed", "10")
+        assert result.returncode == 7
+        assert "garbled bytes" in result.stderr
+        assert not any(line["ppm"] for line in gun.recorded("motor"))
+
+
+def test_a_device_that_turns_to_nonsense_is_stopped(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble", "--speed", "10") as gun:
+        assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
+        with started("run", "piriformis-release", "--speed", "10", "--json") as running:
+            wait_for_event(running, "level_asked")
+            gun.control(do="inject", fault="corrupt", reports=6)
+            output, _ = running.communicate(timeout=HANG_S)
+        assert running.returncode == 7, output
+        assert is_at_rest(gun)
+
+
+def test_a_stalled_motor_is_a_fault(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble") as gun:
+        assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
+        gun.control(do="inject", fault="refuse")
+        result = percuss("set", "gun", "40%", "--for", "20s", "--json")
+        assert result.returncode in {7, 9}, result.stdout
+        assert "Traceback" not in result.stderr
+        assert is_at_rest(gun)
+
+
+def test_pairing_keeps_nothing_when_it_fails(tmp_path: Path, home: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble") as gun:
+        gun.control(do="inject", fault="silence")
+        result = percuss("pair", "--timeout", "2", "--as", "gun")
+        assert result.returncode == 7
+        assert not (home / "devices.json").exists()
+
+
+def test_a_scan_on_one_adapter_that_is_not_there_says_so() -> None:
+    result = percuss("scan", "--timeout", "0.5", "--adapter", "tcp-client:127.0.0.1:1", "--json")
+    told = json.loads(result.stdout)
+    assert told["found"] == []
+    assert "127.0.0.1:1" in told["problems"][0]
