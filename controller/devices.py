@@ -149,6 +149,7 @@ class Device:
         Raises TransportError when nothing could be written; all frames are tried first.
         """
         self._halts += 1
+        ran = [channel for channel, level in self._asked.items() if level]
         self._asked = dict.fromkeys(self.profile.channels, 0)
         self._asked_s = self._now_s()
         failure: TransportError | None = None
@@ -157,6 +158,8 @@ class Device:
                 await self._transport.write(write.data, with_response=write.with_response)
             except TransportError as problem:
                 failure = problem
+        for channel in ran:
+            self._emit(LevelAsked(self.name, channel, 0, 0.0, 0))
         if failure is not None:
             raise failure
 

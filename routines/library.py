@@ -19,17 +19,6 @@ def routine_paths() -> list[Path]:
     return sorted(BUNDLED.glob("*.toml")) + (sorted(own.glob("*.toml")) if own.is_dir() else [])
 
 
-def load_library() -> dict[str, Routine]:
-    """All known routines by name.
-
-    Raises RoutineError or PlanRefusedError for the first bad file, and RoutineError for two files with one name.
-    """
-    routines, broken = _load_all()
-    if broken:
-        raise broken[0][1]
-    return routines
-
-
 def find_routine(name_or_path: str) -> Routine:
     """The routine with this name, or in this file.
 
@@ -37,7 +26,7 @@ def find_routine(name_or_path: str) -> Routine:
     """
     if name_or_path.endswith(".toml") or Path(name_or_path).name != name_or_path:
         return load_routine(Path(name_or_path))
-    routines, broken = _load_all()
+    routines, broken = load_routines()
     for name, problem in broken:
         if name == name_or_path:
             raise problem
@@ -47,12 +36,7 @@ def find_routine(name_or_path: str) -> Routine:
     return routines[name_or_path]
 
 
-def problems() -> list[FileError]:
-    """What is wrong in the known files, without stopping at the first."""
-    return [problem for _, problem in _load_all()[1]]
-
-
-def _load_all() -> tuple[dict[str, Routine], list[tuple[str, FileError]]]:
+def load_routines() -> tuple[dict[str, Routine], list[tuple[str, FileError]]]:
     """The good routines by name, and what is wrong with each other file under its name (or the file's)."""
     routines: dict[str, Routine] = {}
     broken: list[tuple[str, FileError]] = []

@@ -222,5 +222,5 @@ class LiveDisplay:
         if reported is None:
             return "the device does not say"
         speed = f"{reported.ppm} ppm" if reported.ppm is not None else ("running" if reported.running else "at rest")
-        battery = f", battery {reported.battery_pct:.0f} %" if reported.battery_pct is not None else ""
-        return speed + battery
+        battery = f"{reported.battery_pct:.0f} %" if reported.battery_pct is not None else "not reported"
+        return f"{speed}, battery {battery}"

@@ -19,10 +19,20 @@ def routines() -> None:
 def list_routines(as_json: bool) -> None:
     """List the routines: those of percuss and your own."""
     from controller.cli.display import clock_text
-    from routines.library import load_library
+    from firmware_profiles.errors import PercussError
+    from routines.library import load_routines
     from routines.planner import plan
 
-    rows = [(name, r.title, plan(r, {}).duration_s) for name, r in sorted(load_library().items())]
+    known, broken = load_routines()
+    problems: list[PercussError] = [problem for _, problem in broken]
+    rows = []
+    for name, routine in sorted(known.items()):
+        try:
+            rows.append((name, routine.title, plan(routine, {}).duration_s))
+        except PercussError as problem:
+            problems.append(problem)
+    for problem in problems:
+        say(f"percuss: {problem}")
     if as_json:
         print_json({"routines": [{"name": n, "title": t, "duration_s": d} for n, t, d in rows]})
     else:
@@ -41,7 +51,7 @@ def show(routine: str, profile_id: str | None, as_json: bool) -> None:
     from routines.planner import plan
 
     devices = {} if profile_id is None else {"massager": find_profile(profile_id).capabilities()}
-    print_plan(plan(find_routine(routine), devices), as_json=as_json)  # type: ignore[arg-type]
+    print_plan(plan(find_routine(routine), devices), as_json=as_json)
 
 
 @routines.command()
@@ -50,14 +60,18 @@ def check(files: tuple[Path, ...]) -> None:
     """Check routine files against the format and the limits. Without FILES, all known routines."""
     from controller.cli.exits import exit_of_error
     from firmware_profiles.errors import PercussError
-    from routines.library import routine_paths
+    from routines.library import load_routines, routine_paths
     from routines.loader import load_routine
     from routines.planner import plan
 
     worst: PercussError | None = None
+    doubled = [] if files else [problem for _, problem in load_routines()[1] if problem.key == "name"]
     for path in files or routine_paths():
         try:
             plan(load_routine(path), {})
+            for taken in doubled:
+                if taken.path == path:
+                    raise taken
         except PercussError as problem:
             worst = worst or problem
             say(f"percuss: {problem}")
