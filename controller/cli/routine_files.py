@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from controller.cli.output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from firmware_profiles.capabilities import Capabilities, Role
 
 
 @click.group()
@@ -31,8 +35,8 @@ def list_routines(as_json: bool) -> None:
             rows.append((name, routine.title, plan(routine, {}).duration_s))
         except PercussError as problem:
             problems.append(problem)
-    for problem in problems:
-        say(f"percuss: {problem}")
+    for each in problems:
+        say(f"percuss: {each}")
     if as_json:
         print_json({"routines": [{"name": n, "title": t, "duration_s": d} for n, t, d in rows]})
     else:
@@ -50,7 +54,9 @@ def show(routine: str, profile_id: str | None, as_json: bool) -> None:
     from routines.library import find_routine
     from routines.planner import plan
 
-    devices = {} if profile_id is None else {"massager": find_profile(profile_id).capabilities()}
+    devices: dict[Role, Capabilities] = {}
+    if profile_id is not None:
+        devices["massager"] = find_profile(profile_id).capabilities()
     print_plan(plan(find_routine(routine), devices), as_json=as_json)
 
 
