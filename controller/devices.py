@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from controller.clock import Clock, wait_until
@@ -35,6 +36,12 @@ STOP_BUDGET_S = 6.0
 
 STOP_REPEAT_S = 0.3
 """Real seconds between two stops."""
+
+WRITE_S = 3.0
+"""Real seconds that a device may take to acknowledge a command; a stop does not wait that long."""
+
+STOP_WRITE_S = 0.5
+"""Real seconds that a stop waits for its acknowledgement before it is written without one."""
 
 BLIND_STOPS = 3
 """How often Stop is sent to a device that cannot say whether it worked."""
@@ -137,8 +144,14 @@ class Device:
                 await self._clock.sleep_until(self._next_write_s)
             if halts != self._halts:
                 return
-            for write in writes:
-                await self._transport.write(write.data, with_response=write.with_response)
+            try:
+                async with asyncio.timeout(WRITE_S):
+                    for write in writes:
+                        await self._transport.write(write.data, with_response=write.with_response)
+            except TimeoutError:
+                raise DeviceFaultError(
+                    "does not acknowledge what is written to it.", where=self.name, fix="Switch it off and on again."
+                ) from None
             self._next_write_s = self._clock.now() + self.profile.write_gap_s * self._clock.speed
             if halts == self._halts:
                 self._remember(command)
@@ -155,7 +168,12 @@ class Device:
         failure: TransportError | None = None
         for write in self._stop_writes:
             try:
-                await self._transport.write(write.data, with_response=write.with_response)
+                try:
+                    async with asyncio.timeout(STOP_WRITE_S):
+                        await self._transport.write(write.data, with_response=write.with_response)
+                except TimeoutError:
+                    # Whatever it is busy with: a write without acknowledgement goes past it.
+                    await self._transport.write(write.data, with_response=False)
             except TransportError as problem:
                 failure = problem
         for channel in ran:
@@ -237,7 +255,9 @@ class Device:
         while self._now_s() < until_s:
             self._status_changed.clear()
             for write in self._codec.encode(QueryStatus()):
-                await self._transport.write(write.data, with_response=write.with_response)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_WRITE_S):
+                        await self._transport.write(write.data, with_response=write.with_response)
             is_told = await self._heard(self._status_changed, STOP_REPEAT_S)
             if is_told and self.status is not None and self.status.is_at_rest:
                 return True
@@ -320,7 +340,7 @@ class Device:
                 await self.send(QueryStatus())
             except LinkLostError:
                 return  # the transport tells of it by itself
-            except TransportError as problem:
+            except (TransportError, DeviceFaultError) as problem:
                 self.on_fault(problem)
                 return
             if self._now_s() - self._heard_s > max(2 * ANSWER_S, 3 * period_s / self._clock.speed):

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+import click
+
 from controller.cli.display import REFRESH_S, Display, make_display
 from controller.cli.exits import Exit
-from controller.cli.keys import KEYS, QUIT, keys_heard
+from controller.cli.keys import KEYS, QUIT, keys_heard, restore_terminal
 from controller.cli.output import print_json, say
 from controller.events import Event, SessionEnded, event_json
 from controller.service.running import Binding, run_timeline
@@ -34,6 +36,8 @@ async def drive(
 
     The first Ctrl-C (or SIGTERM, SIGHUP, or a reader that goes away) stops the motor, a second one quits.
     """
+    if bindings:
+        say(f"connecting to {', '.join(binding.name for binding in bindings.values())} …")
     driving = _Driving(make_display(is_quiet=as_json), as_json=as_json)
     with driving.signals_caught(), keys_heard(driving.key) as has_keys:
         refreshing = asyncio.create_task(driving.refresh())
@@ -47,6 +51,11 @@ async def drive(
                 waits_for_key=waits_for_key and has_keys,
                 can_be_resumed=has_keys,
             )
+        except asyncio.CancelledError:
+            # A stop before anything was driven: there is no session that could end in order.
+            if driving.has_begun:
+                raise
+            raise click.Abort from None
         finally:
             refreshing.cancel()
             driving.end()
@@ -60,8 +69,15 @@ class _Driving:
         self._as_json = as_json
         self._session: Session | None = None
         self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
         self._is_stopping = False
+        self._interrupts = 0
         self._output_is_open = True
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a session."""
+        return self._session is not None
 
     def begin(self, session: Session) -> None:
         self._session = session
@@ -93,13 +109,15 @@ class _Driving:
             self._task.cancel()
 
     def interrupt(self) -> None:
-        """The first signal stops, the second quits."""
-        if self._is_stopping:
+        """The first Ctrl-C stops, the second quits, even when the event loop hangs."""
+        self._interrupts += 1
+        if self._interrupts > 1:
             self.end()
+            restore_terminal()
             with suppress(OSError):
                 say("quit before the stop was confirmed: look at the device and press its button if it runs.")
             os._exit(Exit.STOP_UNCONFIRMED)
-        self.stop()
+        self._loop.call_soon_threadsafe(self.stop)
 
     async def refresh(self) -> None:
         while True:
@@ -108,17 +126,21 @@ class _Driving:
 
     @contextmanager
     def signals_caught(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
         before = {}
         for name in STOP_SIGNALS:
             if (number := getattr(signal, name, None)) is not None:
-                handler = self.interrupt if name == "SIGINT" else self.stop
-                before[number] = signal.signal(number, lambda *_, handler=handler: loop.call_soon_threadsafe(handler))
+                before[number] = signal.signal(number, self._on_signal)
         try:
             yield
         finally:
             for number, handler_before in before.items():
                 signal.signal(number, handler_before)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if number == signal.SIGINT:
+            self.interrupt()
+        else:
+            self._loop.call_soon_threadsafe(self.stop)
 
     def _guarded(self, show: Callable[[], None]) -> None:
         """Show something; when nobody can see it any more, stop: a closed terminal must not leave a motor running."""

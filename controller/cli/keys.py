@@ -23,6 +23,15 @@ QUIT = "q"
 LEGEND = "space pause · s skip · b back · + − intensity · e extra time · q stop"
 
 
+_restores: list[Callable[[], None]] = []
+
+
+def restore_terminal() -> None:
+    """Leave the terminal as it was; for an end that runs no clean-up."""
+    while _restores:
+        _restores.pop()()
+
+
 @contextmanager
 def keys_heard(on_key: Callable[[str], None]) -> Iterator[bool]:
     """Hear every key in the block, where stdin is a terminal; yields whether it is. The terminal is restored after."""
@@ -50,6 +59,12 @@ def keys_heard(on_key: Callable[[str], None]) -> Iterator[bool]:
         for key in pressed.decode(errors="ignore"):
             on_key(key)
 
+    def restore() -> None:
+        # When the terminal is gone, so is what there was to restore.
+        with suppress(termios.error):
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+    _restores.append(restore)
     # cbreak leaves Ctrl-C a signal.
     tty.setcbreak(descriptor)
     loop.add_reader(descriptor, read)
@@ -57,9 +72,7 @@ def keys_heard(on_key: Callable[[str], None]) -> Iterator[bool]:
         yield True
     finally:
         loop.remove_reader(descriptor)
-        # When the terminal is gone, so is what there was to restore.
-        with suppress(termios.error):
-            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        restore_terminal()
 
 
 def _hear_in_thread(on_key: Callable[[str], None]) -> None:

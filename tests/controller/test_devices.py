@@ -228,3 +228,16 @@ async def test_a_lost_link_is_a_fault_that_may_pass() -> None:
     bench = await Bench().opened()
     bench.link.drop()
     assert [type(fault) for fault in bench.faults] == [LinkLostError]
+
+
+async def test_a_stop_goes_past_a_write_that_is_never_acknowledged() -> None:
+    bench = await Bench().opened()
+    await bench.device.send(SetLevel("head", Level(1750)))
+    bench.link.acknowledges = False
+    hanging = asyncio.ensure_future(bench.device.send(SetLevel("head", Level(1800))))
+    await bench.clock.advance(0.1)
+    await bench.device.halt()
+    assert bench.gun.rpm == 0
+    assert [(frame, with_response) for _, frame, with_response in bench.link.log[-2:]] == [(OFF, False), (SHORT, False)]
+    with pytest.raises(DeviceFaultError, match="does not acknowledge"):
+        await hanging

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from controller.clock import Clock
@@ -19,6 +20,7 @@ class ScriptedTransport:
         self.identity = Identity("scripted", serial="S1")
         self.opens = 0
         self.can_open = True
+        self.acknowledges = True
         self.answer = answer
         self._clock = clock
         self._on_bytes: Callable[[bytes], None] = lambda _: None
@@ -40,6 +42,8 @@ class ScriptedTransport:
     async def write(self, data: bytes, *, with_response: bool) -> None:
         if not self.is_open:
             raise LinkLostError("the link is gone.", where=self.url)
+        if with_response and not self.acknowledges:
+            await asyncio.get_running_loop().create_future()  # for ever
         self.log.append((self._clock.now(), data, with_response))
         for reply in self.answer(data):
             self._on_bytes(reply)

@@ -111,6 +111,19 @@ def test_a_signal_stops_the_motor_first(gun: RunningSimulator, number: signal.Si
         assert is_at_rest(gun)
 
 
+def test_ctrl_c_while_connecting_gives_up_without_a_traceback(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble") as gun:
+        assert percuss("pair", "--timeout", "2").returncode == 0
+        gun.control(do="inject", fault="drop_link", for_s=60)
+        with started("run", "piriformis-release") as running:
+            assert running.stderr is not None
+            assert running.stderr.readline().startswith("connecting to elite")
+            running.send_signal(signal.SIGINT)
+            _, errors = running.communicate(timeout=HANG_S)
+        assert running.returncode == 3, errors
+        assert "Traceback" not in errors
+
+
 def test_a_reader_that_goes_away_stops_the_motor(gun: RunningSimulator) -> None:
     assert percuss("pair", "--timeout", "2").returncode == 0
     with started("run", "piriformis-release", "--speed", "10", "--json") as running:
