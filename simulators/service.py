@@ -128,7 +128,7 @@ def _adapter(settings: Settings, link: Link, device: SimulatedDevice, simulation
 
         return TcpAdapter(simulation.receive, port=settings.port, max_connections=settings.max_connections, baud=baud)
     try:
-        from simulators.adapters.virtual_ble import DEFAULT_ADDRESS, BleAdapter
+        from simulators.adapters.ble import DEFAULT_ADDRESS, BleAdapter
     except ModuleNotFoundError as problem:
         if (problem.name or "").partition(".")[0] != "bumble":
             raise

@@ -17,7 +17,8 @@ from bleak.exc import BleakError, BleakGATTProtocolError
 from controller.transports.bumble_backend import client_backend, scanner_backend
 from firmware_profiles.library import find_profile
 from firmware_profiles.schema import Profile
-from simulators.adapters.ble import MANUFACTURER, BleAir, BlePeripheral
+from simulators.adapters.air import BleAir
+from simulators.adapters.peripheral import MANUFACTURER, BlePeripheral
 
 ADDRESS = "F0:F1:00:00:00:01"
 WRITE, NOTIFY = "0000ffe2-0000-1000-8000-00805f9b34fb", "0000ffe1-0000-1000-8000-00805f9b34fb"

@@ -28,7 +28,8 @@ from controller.transports import Identity, open_url
 from controller.transports.ble import BleTransport, Sighting, ble_url, parse_ble_url, scan_ble
 from firmware_profiles.library import find_profile
 from firmware_profiles.schema import Profile
-from simulators.adapters.ble import BleAir, BlePeripheral
+from simulators.adapters.air import BleAir
+from simulators.adapters.peripheral import BlePeripheral
 
 ADDRESS = "F0:F1:00:00:00:01"
 PASSKEY = 123456
@@ -397,7 +398,8 @@ asyncio.run(main())
 AIR = """
 import asyncio, json
 from firmware_profiles.library import find_profile
-from simulators.adapters.ble import BleAir, BlePeripheral
+from simulators.adapters.air import BleAir
+from simulators.adapters.peripheral import BlePeripheral
 
 async def main():
     air = BleAir()

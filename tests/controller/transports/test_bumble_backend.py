@@ -20,7 +20,8 @@ from bumble.device import Advertisement
 
 from controller.transports.bumble_backend import _advertisement_data, client_backend, scanner_backend
 from firmware_profiles.library import find_profile
-from simulators.adapters.ble import BleAir, BlePeripheral
+from simulators.adapters.air import BleAir
+from simulators.adapters.peripheral import BlePeripheral
 
 ADDRESS = "F0:F1:00:00:00:01"
 SERVICE, WRITE, NOTIFY = (f"0000ffe{n}-0000-1000-8000-00805f9b34fb" for n in (0, 2, 1))

@@ -12,7 +12,7 @@ from bleak.exc import BleakGATTProtocolError
 from controller.transports.bumble_backend import client_backend
 from firmware_profiles.errors import PercussError
 from firmware_profiles.library import find_profile
-from simulators.adapters.virtual_ble import DEFAULT_ADDRESS, BleAdapter
+from simulators.adapters.ble import DEFAULT_ADDRESS, BleAdapter
 from simulators.clock import ManualClock
 from simulators.device import SimulatedDevice
 from simulators.faults import check_injection
