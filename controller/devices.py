@@ -159,13 +159,13 @@ class Device:
     async def halt(self) -> None:
         """Send Stop now, past the lock, the gap and whatever waits. It does not wait for the device's word.
 
-        Raises TransportError when nothing could be written; all frames are tried first.
+        Raises PercussError when a frame could not be written; all of them are tried first.
         """
         self._halts += 1
         ran = [channel for channel, level in self._asked.items() if level]
         self._asked = dict.fromkeys(self.profile.channels, 0)
         self._asked_s = self._now_s()
-        failure: TransportError | None = None
+        failure: PercussError | None = None
         for write in self._stop_writes:
             try:
                 try:
@@ -174,8 +174,10 @@ class Device:
                 except TimeoutError:
                     # Whatever it is busy with: a write without acknowledgement goes past it.
                     await self._transport.write(write.data, with_response=False)
-            except TransportError as problem:
+            except PercussError as problem:
                 failure = problem
+            except Exception as problem:  # noqa: BLE001 - whatever goes wrong with one frame, the next is tried
+                failure = DeviceFaultError(f"Stop could not be written ({problem!r}).", where=self.name)
         for channel in ran:
             self._emit(LevelAsked(self.name, channel, 0, 0.0, 0))
         if failure is not None:
@@ -202,8 +204,8 @@ class Device:
                 elif await self._is_at_rest():
                     proof = "confirmed"
                     break
-            except TransportError:
-                if not self._transport.is_open and not await self._reopened(deadline_s - self._now_s()):
+            except PercussError:
+                if self._transport.is_open or not await self._reopened(deadline_s - self._now_s()):
                     await self._real_sleep(STOP_REPEAT_S)
         self._emit(DeviceStopped(self.name, proof, attempts))
         return StopResult(proof, attempts)
@@ -269,7 +271,7 @@ class Device:
             async with asyncio.timeout(budget_s):
                 await self._transport.close()
                 await self._transport.open(self._receive, self._lose)
-        except (TransportError, TimeoutError):
+        except (PercussError, TimeoutError):
             return False
         return True
 

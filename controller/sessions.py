@@ -188,6 +188,7 @@ class Session:
                 return self._index + 1
         self._emit(_span_started(self._index, span))
         self._paused_at_s = None
+        self._is_waiting = False
         self._load_cues(span)
         try:
             next_index = await self._follow(span)
@@ -376,6 +377,8 @@ class Session:
                 self._wake.clear()
         finally:
             reconnecting.cancel()
+            # It must have let go of the link before anybody else stops the device.
+            await asyncio.wait({reconnecting})
         if self._ending is not None:
             raise self._ending
         try:
@@ -394,15 +397,16 @@ class Session:
         for device in self._devices.values():
             try:
                 await device.halt()
-            except TransportError as problem:
+            except PercussError as problem:
                 self._fault(device, problem)
 
     async def _stop_all(self, end: _EndSession) -> SessionEnded:
         if self._halting is not None:
             await self._halting
-        results = await asyncio.gather(*(device.stop() for device in self._devices.values()))
+        stops = (device.stop() for device in self._devices.values())
+        results = await asyncio.gather(*stops, return_exceptions=True)
         outcome, reason = end.outcome, end.reason
-        if any(result.proof == "unconfirmed" for result in results):
+        if any(isinstance(result, BaseException) or result.proof == "unconfirmed" for result in results):
             outcome = "stop_unconfirmed"
             reason = f"{reason} The device did not confirm that it stopped: PRESS ITS BUTTON NOW.".strip()
         ended = SessionEnded(outcome, reason, self._done_s)

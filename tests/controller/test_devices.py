@@ -241,3 +241,17 @@ async def test_a_stop_goes_past_a_write_that_is_never_acknowledged() -> None:
     assert [(frame, with_response) for _, frame, with_response in bench.link.log[-2:]] == [(OFF, False), (SHORT, False)]
     with pytest.raises(DeviceFaultError, match="does not acknowledge"):
         await hanging
+
+
+@pytest.mark.parametrize("refusal", [DeviceFaultError("it refuses."), ZeroDivisionError("a fault of ours")])
+async def test_a_stop_that_cannot_be_written_is_tried_again_and_never_raises(refusal: Exception) -> None:
+    bench = await Bench().opened()
+    await bench.device.send(SetLevel("head", Level(1750)))
+    bench.link.refusal = refusal
+    stopping = asyncio.ensure_future(bench.device.stop())
+    await bench.clock.advance(1.0)
+    bench.link.refusal = None
+    result = await bench.finished(asyncio.wait_for(stopping, None))
+    assert result.proof == "confirmed"
+    assert result.attempts > 1
+    assert bench.gun.rpm == 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from controller.devices import Device
+from controller.errors import DeviceFaultError
 from controller.events import (
     Announcer,
     DeviceStopped,
@@ -360,3 +361,39 @@ async def test_the_supervisor_lets_nothing_above_the_cap_through() -> None:
     ended = await stage.end()
     assert ended.outcome == "refused"
     assert max(rpm for _, rpm in stage.speeds) <= 400
+
+
+async def test_going_back_while_it_waits_for_a_key_does_not_wait_for_ever() -> None:
+    stage = await Stage([place("calves"), move("heel"), place("heel")], waits_for_key=True).begin()
+    await stage.clock.advance(50.0)
+    assert stage.session.progress().is_waiting
+    await stage.ask(Request.BACK)
+    await stage.clock.advance(1.5)
+    assert stage.gun.rpm == 500
+
+
+async def test_a_device_that_refuses_everything_ends_unconfirmed_and_loud() -> None:
+    stage = await Stage([place("calves")]).begin()
+    await stage.clock.advance(15.0)
+    stage.link.refusal = DeviceFaultError("The device refused.")
+    ended = await stage.end()
+    assert ended.outcome == "stop_unconfirmed"
+    assert "PRESS ITS BUTTON" in ended.reason
+    assert stage.told(DeviceStopped)
+
+
+async def test_stopping_while_a_lost_link_is_being_sought_stops_the_device_once_it_is_back() -> None:
+    stage = await Stage([place("calves")], can_be_resumed=True).begin()
+    await stage.clock.advance(15.0)
+    stage.link.can_open = False
+    stage.link.drop()
+    await stage.clock.advance(2.0)
+    stage.session.stop()
+    await stage.clock.advance(0.5)
+    stage.link.can_open = True
+    ended = await stage.end()
+    assert ended.outcome == "stopped"
+    assert stage.gun.rpm == 0
+    stopped = stage.told(DeviceStopped)[-1]
+    assert isinstance(stopped, DeviceStopped)
+    assert stopped.proof == "confirmed"

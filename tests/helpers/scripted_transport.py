@@ -21,6 +21,7 @@ class ScriptedTransport:
         self.opens = 0
         self.can_open = True
         self.acknowledges = True
+        self.refusal: Exception | None = None
         self.answer = answer
         self._clock = clock
         self._on_bytes: Callable[[bytes], None] = lambda _: None
@@ -42,6 +43,8 @@ class ScriptedTransport:
     async def write(self, data: bytes, *, with_response: bool) -> None:
         if not self.is_open:
             raise LinkLostError("the link is gone.", where=self.url)
+        if self.refusal is not None:
+            raise self.refusal
         if with_response and not self.acknowledges:
             await asyncio.get_running_loop().create_future()  # for ever
         self.log.append((self._clock.now(), data, with_response))

@@ -93,3 +93,15 @@ def test_a_scan_on_one_adapter_that_is_not_there_says_so() -> None:
     told = json.loads(result.stdout)
     assert told["found"] == []
     assert "127.0.0.1:1" in told["problems"][0]
+
+
+def test_a_device_that_does_not_answer_is_sent_stop_all_the_same(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble") as gun:
+        assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
+        before = len(gun.recorded("rx"))
+        gun.control(do="inject", fault="silence")
+        result = percuss("stop", "gun", "--json")
+        assert result.returncode == 9
+        assert "Press its button" in result.stderr
+        assert json.loads(result.stdout)["gun"]["proof"] == "unconfirmed"
+        assert "AA 07 01 03 00 00 03" in [line["hex"] for line in gun.recorded("rx")[before:]]
