@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         problem.show()
         sys.exit(EXIT_USAGE)
     except PercussError as problem:
-        _say(str(problem))
+        _say(f"percuss simulate: {problem}")
         sys.exit(EXIT_BAD_FILE if isinstance(problem, FileError) else EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(0)

@@ -23,7 +23,10 @@ ADAPTER_HELP = "Search only here: hci1 (BlueZ), usb:0 or tcp-client:HOST:PORT (b
 @click.option("--all", "shows_all", is_flag=True, help="Also what fits no profile.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def scan(timeout_s: float, adapter: str | None, shows_all: bool, as_json: bool) -> None:
-    """Look for massagers and timers: Bluetooth LE, serial ports, running simulators."""
+    """Look for massagers, timers and simulators.
+
+    Over Bluetooth LE, at the serial ports, and among the simulators that run on this machine.
+    """
     result = _scan(timeout_s, adapter)
     if as_json:
         print_json({"found": [_found_json(one) for one in result.found], "problems": [str(p) for p in result.problems]})
@@ -65,7 +68,9 @@ def pair(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """Connect to a device, see that it can be stopped, and remember it.
+    """Connect to a device and remember it.
+
+    It is asked who it is, and sent Stop to see that it obeys.
 
     Without TARGET it takes the only device that is found. A serial port needs --profile, because nothing on the wire
     says what is behind it.

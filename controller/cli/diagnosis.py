@@ -10,7 +10,9 @@ from controller.cli.output import print_json, print_table
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def doctor(as_json: bool) -> None:
-    """Look at Bluetooth, serial ports, permissions and files; say how to mend what is broken.
+    """Find out what is wrong here, and how to mend it.
+
+    Looks at Bluetooth, serial ports, permissions and files; changes nothing.
 
     Exit code 0 when all works, 5 when something does not.
     """

@@ -61,7 +61,7 @@ _BY_ERROR: tuple[tuple[type[PercussError], Exit], ...] = (
     (errors.AdapterError, Exit.NOT_FOUND),
     (errors.PairingError, Exit.DEVICE_FAULT),
     (errors.DeviceFaultError, Exit.DEVICE_FAULT),
-    (errors.TransportError, Exit.LINK_LOST),
+    (errors.TransportError, Exit.NOT_FOUND),
 )
 
 

@@ -11,7 +11,7 @@ from controller.cli.output import print_json, print_table, say
 
 @click.group()
 def profiles() -> None:
-    """Device profiles: list, show, check, and turn commands into bytes and back."""
+    """Device profiles: list, show, check, encode, decode."""
 
 
 @profiles.command("list")

@@ -39,7 +39,9 @@ def run(
     wait_for_key: bool,
     as_json: bool,
 ) -> None:
-    """Run a routine (a name from `percuss routines list`, or a file).
+    """Run a routine, by name or file.
+
+    `percuss routines list` shows the names.
 
     Without --on it runs on the one paired device; when nothing is paired, on a simulator, and says so.
     """
@@ -55,7 +57,10 @@ def run(
 @click.option("--region", help="Where; its own limits hold then, else the strictest of all.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
 def set_level(name: str, intensity: str, duration: str, region: str | None, as_json: bool) -> None:
-    """Run a device at one intensity (40%) for a while, then stop it."""
+    """Run a device at one intensity for a while, then stop it.
+
+    For example: percuss set elite 40% --for 30s --region calves
+    """
     import asyncio
 
     from controller.service import running
@@ -125,7 +130,10 @@ def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
 @click.option("--routine", default="sciatica-relief", show_default=True)
 @click.option("--speed", type=click.FloatRange(1, 1000), default=DEMO_SPEED, show_default=True)
 def demo(routine: str, speed: float) -> None:
-    """Show the whole way on a virtual massage gun: scan, pair, run, and what the simulator saw."""
+    """Show the whole way on a virtual massage gun.
+
+    It scans, pairs, runs a routine faster than life, and tells what the simulator's own recorder saw.
+    """
     import asyncio
     import os
     import tempfile

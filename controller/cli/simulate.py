@@ -13,7 +13,7 @@ import click
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="PROFILE [OPTIONS]")
 def simulate(arguments: tuple[str, ...]) -> None:
-    """Pretend to be a device, in a process of its own (--help tells how)."""
+    """Pretend to be a device (--help tells how)."""
     import subprocess
 
     # Nobody imports the simulators: they are a peer that is met over a wire (docs/decisions/0001).
