@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -79,12 +81,37 @@ class Registry:
 
     def add(self, name: str, device: PairedDevice) -> None:
         """Keep a device, replacing one of the same name."""
-        self._write({**self.devices(), name: device})
+        with self._alone():
+            self._write({**self.devices(), name: device})
 
     def forget(self, name: str) -> None:
         """Drop a device. Raises DeviceNotFoundError when there is none of that name."""
         self.find(name)
-        self._write({key: device for key, device in self.devices().items() if key != name})
+        with self._alone():
+            self._write({key: device for key, device in self.devices().items() if key != name})
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other process change the file between reading and writing it (where the system can lock a folder)."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
+        if os.name == "nt":
+            yield
+            return
+        import fcntl
+
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _unwritable(self, problem: OSError) -> RegistryError:
+        what = f"the paired devices cannot be written ({problem.strerror})."
+        return RegistryError(what, path=self.path, fix="Nothing was changed.")
 
     def _write(self, devices: dict[str, PairedDevice]) -> None:
         """Replace the file in one step: a crash leaves the old one or the new one, never half of either."""
@@ -98,7 +125,6 @@ class Registry:
                 fix="Use up to 40 letters, digits, dots, dashes and underscores.",
             ) from problem
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             # mkstemp makes it 0600.
             handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".devices-")
             try:
@@ -111,11 +137,7 @@ class Registry:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError as problem:
-            raise RegistryError(
-                f"the paired devices cannot be written ({problem.strerror}).",
-                path=self.path,
-                fix="Nothing was changed.",
-            ) from problem
+            raise self._unwritable(problem) from problem
 
 
 def _json_line(raw: bytes) -> int | None:

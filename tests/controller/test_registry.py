@@ -111,3 +111,16 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     is_done.set()
     reader.join()
     assert failures == []
+
+
+def test_two_that_pair_at_once_both_keep_their_devices(tmp_path: Path) -> None:
+    def add(prefix: str) -> None:
+        for number in range(30):
+            Registry(tmp_path / "devices.json").add(f"{prefix}-{number}", GUN)
+
+    pairing = [threading.Thread(target=add, args=(prefix,)) for prefix in ("one", "two")]
+    for thread in pairing:
+        thread.start()
+    for thread in pairing:
+        thread.join()
+    assert len(Registry(tmp_path / "devices.json").devices()) == 60
