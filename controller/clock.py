@@ -24,6 +24,12 @@ class Clock(Protocol):
         ...
 
 
+def _machine_s() -> float:
+    """Linux's monotonic clock stands still while the machine sleeps; its boot clock does not."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 class SystemClock:
     """The machine's monotonic clock, times ``speed``."""
 
@@ -31,8 +37,8 @@ class SystemClock:
         self.speed = speed
 
     def now(self) -> float:
-        """The time in seconds."""
-        return time.monotonic() * self.speed
+        """The time in seconds; the time that the machine slept counts, where it can tell."""
+        return _machine_s() * self.speed
 
     async def sleep_until(self, deadline_s: float) -> None:
         """Return at ``deadline_s``; the loop is always given a turn, so that a late session still hears its stop."""

@@ -31,7 +31,7 @@ ANSWER_S = 2.0
 DISOBEY_S = 4.0
 """Real seconds that a device may do something else than it was told, while its motor spins up or down."""
 
-STOP_BUDGET_S = 6.0
+STOP_BUDGET_S = 10.0
 """Real seconds for a stop to be confirmed, before a person has to press the button."""
 
 STOP_REPEAT_S = 0.3
@@ -49,8 +49,11 @@ BLIND_STOPS = 3
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
 """Real seconds between attempts to reconnect; the last one repeats."""
 
-MAX_GARBAGE = 3
-"""Frames in a row that make no sense before the device counts as broken."""
+OVERSPEED_SHARE = 0.1
+"""How much faster than told a device may say it runs, as a share of its full scale: motors hunt around their speed."""
+
+MAX_GARBAGE = 8
+"""Frames in a row that make no sense before the device counts as broken; some may be reports that no profile lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Device:
         self._halts = 0
         self._asked: dict[str, int] = {}
         self._asked_s = 0.0
+        self._reported: int | None = None
         self._heard_s = 0.0
         self._garbage = 0
         self._version: str | None = None
@@ -102,16 +106,25 @@ class Device:
         """Whether the device says what it is doing."""
         return self.profile.reports_status and self._codec.can(QueryStatus)
 
-    async def open(self) -> Identity:
+    async def connect(self) -> None:
+        """Open the link and nothing more: enough to stop the device, whoever it is. Raises TransportError."""
+        await self._end_poll()
+        self._codec.reset()
+        self._garbage = 0
+        await self._transport.open(self._receive, self._lose)
+
+    async def open(self, *, stops_first: bool = False) -> Identity:
         """Connect, check that it is the device that was paired, and listen to it.
+
+        With ``stops_first`` Stop is written before anything is asked.
 
         Raises TransportError, IdentityError, and DeviceFaultError when it connects but does not answer.
         """
-        self._codec.reset()
-        self._garbage = 0
+        await self.connect()
         self._asked.clear()
-        await self._transport.open(self._receive, self._lose)
         try:
+            if stops_first:
+                await self.halt()
             identity = await self._identify()
             if self.can_confirm_stop:
                 await self._ask(QueryStatus(), self._status_changed)
@@ -173,7 +186,8 @@ class Device:
                         await self._transport.write(write.data, with_response=write.with_response)
                 except TimeoutError:
                     # Whatever it is busy with: a write without acknowledgement goes past it.
-                    await self._transport.write(write.data, with_response=False)
+                    async with asyncio.timeout(STOP_WRITE_S):
+                        await self._transport.write(write.data, with_response=False)
             except PercussError as problem:
                 failure = problem
             except Exception as problem:  # noqa: BLE001 - whatever goes wrong with one frame, the next is tried
@@ -205,7 +219,9 @@ class Device:
                     proof = "confirmed"
                     break
             except PercussError:
-                if self._transport.is_open or not await self._reopened(deadline_s - self._now_s()):
+                # A link that takes nothing any more, twice, is opened anew.
+                is_stuck = not self._transport.is_open or attempts % 2 == 0
+                if not is_stuck or not await self._reopened(max(0.0, deadline_s - self._now_s())):
                     await self._real_sleep(STOP_REPEAT_S)
         self._emit(DeviceStopped(self.name, proof, attempts))
         return StopResult(proof, attempts)
@@ -220,8 +236,7 @@ class Device:
         attempt = 0
         while True:
             try:
-                await self.open()
-                await self.halt()
+                await self.open(stops_first=True)
             except RetryableError:
                 pause_s = BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)]
                 attempt += 1
@@ -317,9 +332,17 @@ class Device:
         levels = next(iter(self.capabilities.channels.values())).levels
         ppm = None if level is None else levels.ppm(level)
         self._emit(DeviceReported(self.name, status.running, ppm, status.battery_pct, status.temperature_c))
+        before, self._reported = self._reported, level
+        asked = max(self._asked.values(), default=0)
+        if level is not None and before is not None and asked < level < before:
+            self._asked_s = self._now_s()  # it is on its way down
         if self._now_s() - self._asked_s < DISOBEY_S or not self._asked:
             return
-        should_run = any(self._asked.values())
+        should_run = asked > 0
+        if level is not None and should_run and level > asked + OVERSPEED_SHARE * levels.full:
+            self._fail(
+                f"was told to run at {asked} and says that it runs at {level}.", "Press the button on the device."
+            )
         if should_run and status.is_at_rest:
             self._fail("was told to run and says that it is at rest.", "Is it switched on, charged and not blocked?")
         elif not should_run and not status.is_at_rest:

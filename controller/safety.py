@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from controller.errors import RefusedError
-from firmware_profiles.commands import SetLevel, Stop
-from routines.timeline import Span, Timeline
+from firmware_profiles.commands import Stop
+from firmware_profiles.units import Level
+from routines.timeline import Cue, Span, Timeline
 
 EXTRA_S = 15.0
 """What one press of "extra time" adds."""
@@ -30,18 +31,25 @@ class Supervisor:
         for place, extra_s in {place: span.extra_max_s for span in driven for place in _places(span)}.items():
             self._place_max_s[place] += extra_s
 
-    def check(self, span: Span, command: SetLevel | Stop) -> None:
-        """Let a command through. Raises RefusedError for a level above the cap, or a channel that has no part here."""
+    def check(self, span: Span, cue: Cue, level: Level) -> None:
+        """Let a command through to a channel that runs at ``level``.
+
+        Raises RefusedError for a level above the cap, too big a step, or a channel that has no part here.
+        """
+        command = cue.command
         if isinstance(command, Stop) or command.level == 0:
             return
-        if any(signal.command == command for signal in span.signals):
+        if cue.role == "timer" and any(signal.command == command for signal in span.signals):
             return
-        drive = next((drive for drive in span.drives if drive.channel == command.channel), None)
+        place = (cue.role, command.channel)
+        drive = next((drive for drive in span.drives if (drive.role, drive.channel) == place), None)
         if drive is None:
             raise RefusedError(f"channel {command.channel} has no part in this step.", where=span.place)
         if command.level > drive.cap_level:
             what = f"level {command.level} is above {drive.cap_level}: {drive.cap_reason}."
             raise RefusedError(what, where=span.place)
+        if command.level > level and command.level > drive.step_up(level, drive.cap_level):
+            raise RefusedError(f"from {level} to {command.level} is too big a step.", where=span.place)
 
     def allowed_s(self, span: Span) -> float:
         """How many seconds a place may be driven now, after all that was driven before. Never below 0."""

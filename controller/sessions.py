@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 from controller.clock import Clock, wait_until
 from controller.devices import Device
@@ -106,7 +107,7 @@ class Session:
         self._can_be_resumed = can_be_resumed
         self._requests: deque[Request] = deque()
         self._ending: _EndSession | None = None
-        self._lost: tuple[Device, TransportError] | None = None
+        self._lost: dict[str, tuple[Device, TransportError]] = {}
         self._halting: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._index = 0
@@ -211,8 +212,8 @@ class Session:
         while True:
             if self._ending is not None:
                 raise self._ending
-            if self._lost is not None:
-                await self._recover(*self._lost)
+            if self._lost:
+                await self._recover()
             while self._requests:
                 next_index = await self._obey(self._requests.popleft(), span)
                 if next_index is not None:
@@ -220,7 +221,7 @@ class Session:
             deadline_s: float | None = None
             if self._paused_at_s is None and not self._is_waiting:
                 await self._send_due(span)
-                if self._ending is not None or self._requests or self._lost is not None:
+                if self._ending is not None or self._requests or self._lost:
                     continue
                 if self._offset_s() >= self._span_duration_s - ROUNDING_S:
                     if not (self._waits_for_key and span.kind == "move"):
@@ -251,9 +252,13 @@ class Session:
         for (role, channel), cue in due.items():
             if self._ending is not None or role not in self._devices:
                 continue
-            self._supervisor.check(span, cue.command)
+            self._supervisor.check(span, cue, self._levels.get((role, channel), Level(0)))
             is_late |= self._rises(cue) and offset_s - cue.at_s > LATE_RISE_S
-            await self._devices[role].send(cue.command)
+            try:
+                await self._devices[role].send(cue.command)
+            except TransportError as problem:
+                self._fault(self._devices[role], problem)
+                return
             self._note_level(span, role, channel, cue)
         if is_late:
             self._load_cues(span, offset_s)
@@ -344,6 +349,11 @@ class Session:
             self._next_rise_s.clear()
             self._levels.clear()
         cues = [signal for signal in span.signals if signal.at_s >= from_s]
+        if len(cues) < len(span.signals):
+            # A lamp or buzzer that is on goes off, also when its moment has passed; one that is off stays so.
+            before = next(signal for signal in reversed(span.signals) if signal.at_s < from_s)
+            if isinstance(before.command, SetLevel):
+                cues.append(Cue(from_s, before.role, SetLevel(before.command.channel, Level(0))))
         for drive in span.drives:
             key = (drive.role, drive.channel)
             cues += drive.cues(
@@ -358,34 +368,40 @@ class Session:
     def _fault(self, device: Device, problem: PercussError) -> None:
         """A device says that it must not be driven any longer."""
         if isinstance(problem, TransportError):
-            self._lost = (device, problem)
+            self._lost[device.name] = (device, problem)
             self._wake.set()
         else:
             self.stop(str(problem), "device_fault")
 
-    async def _recover(self, device: Device, problem: TransportError) -> None:
-        """Get a lost link back, to send Stop. Only a person may let the session go on after that."""
-        self._lost = None
+    async def _recover(self) -> None:
+        """Get the lost links back, all at once, to send Stop. Only a person may let the session go on after that."""
+        names = " and ".join(self._lost)
+        _, problem = next(iter(self._lost.values()))
         if self._paused_at_s is None:
-            await self._pause(f"the link to {device.name} is lost; trying to reach it again.")
-        reconnecting = asyncio.ensure_future(device.reconnect(RECONNECT_BUDGET_S))
+            await self._pause(f"the link to {names} is lost; trying to reach it again.")
+        lost = [device for device, _ in self._lost.values()]
+        self._lost.clear()
+        seeking = [asyncio.ensure_future(device.reconnect(RECONNECT_BUDGET_S)) for device in lost]
+        reconnecting = asyncio.gather(*seeking)
         try:
             while not reconnecting.done() and self._ending is None:
                 waking = asyncio.ensure_future(self._wake.wait())
-                await asyncio.wait({reconnecting, waking}, return_when=asyncio.FIRST_COMPLETED)
+                waits: set[asyncio.Future[Any]] = {reconnecting, waking}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
                 waking.cancel()
                 self._wake.clear()
         finally:
-            reconnecting.cancel()
-            # It must have let go of the link before anybody else stops the device.
-            await asyncio.wait({reconnecting})
+            for each in seeking:
+                each.cancel()
+            # They must have let go of their links before anybody else stops the devices.
+            await asyncio.wait(seeking)
         if self._ending is not None:
+            reconnecting.cancel()
             raise self._ending
         try:
             await reconnecting
         except TransportError:
             raise _EndSession("link_lost", f"{problem} It did not come back.") from problem
-        self._lost = None
         if not self._can_be_resumed:
             raise _EndSession("link_lost", f"{problem} It came back and was stopped; nobody is here to go on.")
 
@@ -394,15 +410,18 @@ class Session:
         self._levels.clear()
         self._next_rise_s.clear()
         self._cues.clear()
-        for device in self._devices.values():
+
+        async def halt(device: Device) -> None:
             try:
                 await device.halt()
             except PercussError as problem:
                 self._fault(device, problem)
 
+        await asyncio.gather(*(halt(device) for device in self._devices.values()))
+
     async def _stop_all(self, end: _EndSession) -> SessionEnded:
         if self._halting is not None:
-            await self._halting
+            await asyncio.wait({self._halting})
         stops = (device.stop() for device in self._devices.values())
         results = await asyncio.gather(*stops, return_exceptions=True)
         outcome, reason = end.outcome, end.reason

@@ -89,6 +89,9 @@ class Frame:
         self.fields: tuple[str, ...] = tuple(t.name for t in self._tokens if isinstance(t, _Field))
         if len(set(self.fields)) != len(self.fields):
             raise ValueError(f"frame {text!r} names a value twice.")
+        for at_token, token in enumerate(self._tokens):
+            if isinstance(token, _Checksum) and token.start == _sure_size(self._tokens[:at_token]):
+                raise ValueError(f"frame {text!r}: the checksum would count itself.")
         self.is_open_ended = None in self._tokens
         self._full = re.compile(b"".join(_atom(token) for token in self._tokens), re.DOTALL)
         # Matches whatever could still grow into a whole frame: every proper prefix, by nesting optional tails.
@@ -179,6 +182,11 @@ def _token(found: re.Match[str], text: str) -> _Token:
     if kind is None:
         raise ValueError(f"frame {text!r}: {found['kind']!r} is no kind of value; known: {', '.join(KINDS)}.")
     return _Field(found["name"], found["kind"], kind, bool(found["dotted"]))
+
+
+def _sure_size(tokens: tuple[_Token, ...]) -> int:
+    """How many bytes some tokens have at least."""
+    return sum(len(_byte_atoms(token)) for token in tokens)
 
 
 def _atom(token: _Token) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from firmware_profiles.codec import STATUS_FIELDS, Codec
+from firmware_profiles.codec import STATUS_FIELDS, Codec, FirmwareCodec, Received
 from firmware_profiles.commands import BadFrame, QueryStatus, QueryVersion, Report, SetLevel, Stop, Version
 from firmware_profiles.errors import PercussError, ProfileError
 from firmware_profiles.frames import Frame
@@ -21,6 +21,8 @@ def load_profile(path: Path) -> Profile:
     profile = load_toml(path, Profile, error=ProfileError)
     _check_frames(profile, path)
     codec = Codec(profile)
+    _check_stop(profile, path)
+    _check_pinned(profile, path)
     for number, vector in enumerate(profile.vectors):
         _check_vector(codec, vector, number, path)
     return profile
@@ -44,6 +46,25 @@ def _check_frames(profile: Profile, path: Path) -> None:
             if field not in known:
                 advice = did_you_mean(field, known)
                 raise _error(f"frame {text!r}: {field!r} means nothing here.", path, keys, advice)
+
+
+def _check_stop(profile: Profile, path: Path) -> None:
+    """No frame of the stop sets a level above 0."""
+    for write in Codec(profile).stop_writes():
+        for heard in FirmwareCodec(profile).feed(write.data):
+            if isinstance(heard, Received) and heard.command == "set_level" and heard.values.get("level") != 0:
+                what = f"{write.data.hex(' ').upper()} sets the level {heard.values.get('level')}: that is no stop."
+                raise _error(what, path, ("commands", "stop", "frames"))
+
+
+def _check_pinned(profile: Profile, path: Path) -> None:
+    """Every command and report has a vector: a codec is not its own witness."""
+    pinned = {vector.command for vector in profile.vectors} | {vector.report for vector in profile.vectors}
+    for kind, names in (("commands", profile.commands), ("reports", profile.reports)):
+        for name in names:
+            if name not in pinned:
+                advice = "Add [[vectors]] with its bytes and their source."
+                raise _error("no vector pins it.", path, (kind, name), advice)
 
 
 def _check_vector(codec: Codec, vector: Vector, number: int, path: Path) -> None:

@@ -78,7 +78,7 @@ class Drive:
                 level = goal
                 yield Cue(at_s, self.role, SetLevel(self.channel, level))
             while level < goal and (at_s := max(at_s, next_rise_s)) < end_s:
-                level = self._step_up(level, goal)
+                level = self.step_up(level, goal)
                 yield Cue(at_s, self.role, SetLevel(self.channel, level))
                 next_rise_s = at_s + self.hold_s(level)
         yield Cue(duration_s, self.role, SetLevel(self.channel, OFF))
@@ -101,7 +101,7 @@ class Drive:
         """The most that one step may rise, in levels."""
         return self.levels.percent_of_ppm(RISE_PPM) * self.levels.full / 100
 
-    def _step_up(self, level: Level, goal: Level) -> Level:
+    def step_up(self, level: Level, goal: Level) -> Level:
         """The next level on the way up: one step of `RISE_PPM`, or the next level where levels are further apart."""
         if level < self.gentle_level:
             goal = min(goal, self.gentle_level)

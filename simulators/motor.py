@@ -32,6 +32,9 @@ CUT_OUT_C = 85.0
 RESET_C = 60.0
 """Where it closes again; bimetal switches have some 25 K between the two."""
 
+FRICTION_PPM = 60.0
+"""Below one percussion a second without power, friction stops the head: it does not creep on for ever."""
+
 STANDSTILL_PPM = 1.0
 """Below one stroke a minute friction holds the crank; without it the exponential would never arrive."""
 
@@ -80,6 +83,8 @@ class Motor:
             self.actual_ppm = 0.0
         else:
             self.actual_ppm = _approach(self.actual_ppm, target, dt_s, self.spin_up_s)
+            if target == 0 and self.actual_ppm < FRICTION_PPM:
+                self.actual_ppm = 0.0
             if abs(self.actual_ppm - target) < STANDSTILL_PPM:
                 self.actual_ppm = target
         rise_k = (STALL_RISE_K if self.is_stalled else FULL_SPEED_RISE_K) * self.load**2

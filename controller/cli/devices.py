@@ -210,5 +210,3 @@ def _say_how_sure(profile: Profile, proof: str) -> None:
     say(f"If this computer dies: {profile.dead_man}.")
     if proof == "cannot_report":
         say("It cannot say whether it stopped: look at it.")
-    elif proof == "unconfirmed":
-        say("It did NOT confirm that it stops. Do not use it before that is understood.")

@@ -21,7 +21,8 @@ from controller.sessions import Session
 from firmware_profiles.capabilities import Role
 from routines.timeline import Timeline
 
-STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGQUIT", "SIGTSTP")
+"""Ctrl-Z too: a suspended program could not stop the motor."""
 
 
 async def drive(
@@ -52,9 +53,7 @@ async def drive(
                 can_be_resumed=has_keys,
             )
         except asyncio.CancelledError:
-            # A stop before anything was driven: there is no session that could end in order.
-            if driving.has_begun:
-                raise
+            # Before anything was driven there is no session that could end in order; later it has stopped everything.
             raise click.Abort from None
         finally:
             refreshing.cancel()
@@ -73,11 +72,6 @@ class _Driving:
         self._is_stopping = False
         self._interrupts = 0
         self._output_is_open = True
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether there is a session."""
-        return self._session is not None
 
     def begin(self, session: Session) -> None:
         self._session = session

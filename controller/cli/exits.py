@@ -59,6 +59,7 @@ _BY_ERROR: tuple[tuple[type[PercussError], Exit], ...] = (
     (errors.DeviceNotFoundError, Exit.NOT_FOUND),
     (errors.DeviceBusyError, Exit.NOT_FOUND),
     (errors.AdapterError, Exit.NOT_FOUND),
+    (errors.StopUnconfirmedError, Exit.STOP_UNCONFIRMED),
     (errors.PairingError, Exit.DEVICE_FAULT),
     (errors.DeviceFaultError, Exit.DEVICE_FAULT),
     (errors.TransportError, Exit.NOT_FOUND),

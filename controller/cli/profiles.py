@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -121,7 +122,7 @@ def encode(profile: str, command: str, values: tuple[str, ...]) -> None:
         name, equals, text = value.partition("=")
         if not equals:
             raise click.BadParameter(f"{value!r} is not of the form name=value.", param_hint="VALUES")
-        given[name] = int(text) if text.lstrip("-").isdecimal() else text
+        given[name] = int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
     try:
         asked = command_from_values(codec, command, given)
     except ValueError as problem:

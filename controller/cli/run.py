@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,10 @@ def run(
     """
     import asyncio
 
+    if wait_for_key and not sys.stdin.isatty():
+        raise click.UsageError("--wait-for-key needs a terminal: nobody could press the key.")
+    if not math.isfinite(speed):
+        raise click.BadParameter("must be a number.", param_hint="--speed")
     asyncio.run(_run(routine, _roles(on), simulated, speed, dry_run, wait_for_key, as_json))
 
 
@@ -264,10 +270,12 @@ def _choose_massager(bindings: dict[Role, Binding]) -> str | None:
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
-    if found is None or not any(found.groups()):
-        raise click.BadParameter(f"{text!r} is no time such as 30s or 1m.", param_hint="--for")
-    return 60 * int(found.group(1) or 0) + float(found.group(2) or 0)
+    from routines.schema import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem), param_hint="--for") from problem
 
 
 def _print_observation(simulator: Simulator, happened: list[Event]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from controller.clock import SystemClock
 from controller.devices import Device, StopResult
+from controller.errors import StopUnconfirmedError
 from controller.events import Listener
 from controller.registry import PairedDevice, PairedIdentity, Registry
 from controller.service.scanning import Found
@@ -39,7 +40,8 @@ async def pair(
 ) -> Paired:
     """Connect to a device, send it Stop, and keep it under ``name``. Nothing is kept when any of it fails.
 
-    Raises TransportError, DeviceFaultError when it does not answer, RegistryError when it cannot be kept.
+    Raises TransportError, DeviceFaultError when it does not answer, StopUnconfirmedError when it does not stop,
+    RegistryError when it cannot be kept.
     """
     registry = registry or Registry()
     registry.devices()  # a broken file is found out before anybody waits for a radio
@@ -52,6 +54,10 @@ async def pair(
         stopped = await device.stop()
     finally:
         await device.close()
+    if stopped.proof == "unconfirmed":
+        raise StopUnconfirmedError(
+            "it did not confirm that it stops, so it is not kept.", where=name, fix="Press its button; do not use it."
+        )
     kept = PairedIdentity(address=identity.address, serial=identity.serial, firmware=identity.firmware)
     registry.add(name, PairedDevice(url=url, profile=profile.id, identity=kept))
     return Paired(name, profile, url, identity, stopped)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from controller.clock import Clock, SystemClock
 from controller.devices import Device, StopResult
-from controller.errors import DeviceFaultError, RefusedError, TransportError
+from controller.errors import RefusedError, TransportError
 from controller.events import Announcer, Listener, SessionEnded
 from controller.registry import Registry
 from controller.safety import Supervisor
@@ -121,8 +121,7 @@ async def stop_devices(bindings: Iterable[Binding], *, emit: Listener) -> dict[s
         # Whoever answers at that address is stopped: a stop asks for no identity.
         device = build_device(Binding(binding.name, binding.url, binding.profile), clock=SystemClock(), emit=emit)
         try:
-            with suppress(DeviceFaultError):  # what does not answer is stopped all the same
-                await device.open()
+            await device.connect()  # nothing is asked: what does not answer is stopped all the same
             return await device.stop()
         except PercussError as problem:
             return problem

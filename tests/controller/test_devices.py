@@ -219,8 +219,8 @@ async def test_garbage_is_told_and_too_much_of_it_is_a_fault() -> None:
     bench.link.say(b"\xbb\x00")
     assert any(isinstance(event, BytesIgnored) and event.data == "BB 00" for event in bench.events)
     assert bench.faults == []
-    bench.link.say(b"\xbb\x00")
-    bench.link.say(b"\xbb\x00")
+    for _ in range(7):
+        bench.link.say(b"\xbb\x00")
     assert "make no sense" in str(bench.faults[0])
 
 
@@ -255,3 +255,21 @@ async def test_a_stop_that_cannot_be_written_is_tried_again_and_never_raises(ref
     assert result.proof == "confirmed"
     assert result.attempts > 1
     assert bench.gun.rpm == 0
+
+
+async def test_a_device_that_runs_faster_than_told_is_a_fault() -> None:
+    bench = await Bench().opened()
+    await bench.device.send(SetLevel("head", Level(1000)))
+    bench.gun.rpm = 2400
+    bench.gun.obeys = False
+    await bench.clock.advance(6.0)
+    assert "told to run at 1000 and says that it runs at 2400" in str(bench.faults[0])
+
+
+async def test_stop_comes_before_any_question_when_a_link_is_back() -> None:
+    bench = await Bench().opened()
+    await bench.device.send(SetLevel("head", Level(1750)))
+    bench.link.drop()
+    bench.link.log.clear()
+    await bench.finished(bench.device.reconnect(30.0))
+    assert bench.link.frames[:2] == [OFF, SHORT]

@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from controller.devices import Device
-from controller.errors import DeviceFaultError
+from controller.errors import DeviceFaultError, RefusedError
 from controller.events import (
     Announcer,
     DeviceStopped,
@@ -23,9 +24,10 @@ from controller.events import (
 from controller.safety import Supervisor
 from controller.sessions import Request, Session
 from firmware_profiles.capabilities import Role
+from firmware_profiles.commands import SetLevel
 from firmware_profiles.library import load_profiles
 from firmware_profiles.units import Level
-from routines.timeline import Drive, Span, Timeline
+from routines.timeline import Cue, Drive, Span, Timeline
 from tests.helpers.manual_clock import ManualClock
 from tests.helpers.scripted_transport import ScriptedGun, ScriptedTransport
 
@@ -397,3 +399,14 @@ async def test_stopping_while_a_lost_link_is_being_sought_stops_the_device_once_
     stopped = stage.told(DeviceStopped)[-1]
     assert isinstance(stopped, DeviceStopped)
     assert stopped.proof == "confirmed"
+
+
+async def test_a_signal_may_never_drive_a_massager() -> None:
+    span = place("calves", level=400, cap=600)
+    supervisor = Supervisor(Timeline("test", (span,), ("massager",)), 900.0)
+    strong = SetLevel("head", Level(2400))
+    sneaky = replace(span, signals=(Cue(0.0, "massager", strong),))
+    for cue, level in ((Cue(0.0, "massager", strong), 0), (Cue(0.0, "massager", SetLevel("head", Level(600))), 0)):
+        with pytest.raises(RefusedError):
+            supervisor.check(sneaky, cue, Level(level))
+    supervisor.check(sneaky, Cue(0.0, "massager", SetLevel("head", Level(250))), Level(0))

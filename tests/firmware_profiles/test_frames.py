@@ -76,6 +76,7 @@ def test_a_value_that_does_not_fit_is_refused_by_name(values: dict[str, int | st
         ("AA ... BB", "no token"),
         ("{level:u8} {level:u8}", "twice"),
         ("'é'", "ASCII"),
+        ("AA {sum8@1..} 01 03", "count itself"),
     ],
 )
 def test_a_text_that_is_no_frame_says_why(text: str, says: str) -> None:

@@ -48,6 +48,8 @@ def written(folder: Path, text: str) -> Path:
             "level = 1 }",
             "reads",
         ),
+        ('"AA 07 01 03 00 00 03", "AA 04', '"AA 70 01 03 09 60 03", "AA 04', 'frames = ["AA 70', "that is no stop"),
+        ('command = "query_version"', 'command = "query_status"', "[commands.query_version]", "no vector pins it"),
         ("[commands.stop]", "[commands.halt]", "[commands.halt]", "commands.halt"),
     ],
 )

@@ -64,19 +64,32 @@ def test_a_device_that_turns_to_nonsense_is_stopped(tmp_path: Path) -> None:
         assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
         with started("run", "piriformis-release", "--speed", "10", "--json") as running:
             wait_for_event(running, "level_asked")
-            gun.control(do="inject", fault="corrupt", reports=6)
+            gun.control(do="inject", fault="corrupt", reports=12)
             output, _ = running.communicate(timeout=HANG_S)
         assert running.returncode == 7, output
         assert is_at_rest(gun)
 
 
-def test_a_stalled_motor_is_a_fault(tmp_path: Path) -> None:
+def test_a_device_that_refuses_every_write_is_loud(tmp_path: Path) -> None:
     with simulator(tmp_path, "theragun-gen4", "--ble") as gun:
         assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
-        gun.control(do="inject", fault="refuse")
-        result = percuss("set", "gun", "40%", "--for", "20s", "--json")
-        assert result.returncode in {7, 9}, result.stdout
-        assert "Traceback" not in result.stderr
+        with started("set", "gun", "40%", "--for", "40s", "--json") as running:
+            wait_for_event(running, "level_asked")
+            gun.control(do="inject", fault="refuse")
+            running.send_signal(signal.SIGINT)
+            output, errors = running.communicate(timeout=HANG_S)
+        assert running.returncode == 9, errors
+        assert events(output)[-1]["outcome"] == "stop_unconfirmed"
+        assert "PRESS ITS BUTTON" in events(output)[-1]["reason"]
+
+
+def test_a_gun_that_spins_down_at_its_real_speed_is_confirmed_to_have_stopped(tmp_path: Path) -> None:
+    with simulator(tmp_path, "theragun-gen4", "--ble") as gun:
+        assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
+        done = percuss("set", "gun", "60%", "--for", "12s", "--json")
+        assert done.returncode == 0, done.stdout
+        stops = [one for one in events(done.stdout) if one["event"] == "device_stopped"]
+        assert [one["proof"] for one in stops] == ["confirmed"]
         assert is_at_rest(gun)
 
 
