@@ -64,7 +64,7 @@ def test_a_device_that_turns_to_nonsense_is_stopped(tmp_path: Path) -> None:
         assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
         with started("run", "piriformis-release", "--speed", "10", "--json") as running:
             wait_for_event(running, "level_asked")
-            gun.control(do="inject", fault="corrupt", reports=12)
+            gun.control(do="inject", fault="corrupt", reports=24)
             output, _ = running.communicate(timeout=HANG_S)
         assert running.returncode == 7, output
         assert is_at_rest(gun)

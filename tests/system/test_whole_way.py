@@ -94,7 +94,7 @@ def test_a_second_scan_sees_the_device_while_a_session_runs_and_stop_reaches_it(
         assert is_at_rest(gun)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP])
 def test_a_signal_stops_the_motor_first(gun: RunningSimulator, number: signal.Signals) -> None:
     assert percuss("pair", "--timeout", "2").returncode == 0
     with started("run", "piriformis-release", "--speed", "10", "--json") as running:
