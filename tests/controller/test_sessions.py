@@ -410,3 +410,24 @@ async def test_a_signal_may_never_drive_a_massager() -> None:
         with pytest.raises(RefusedError):
             supervisor.check(sneaky, cue, Level(level))
     supervisor.check(sneaky, Cue(0.0, "massager", SetLevel("head", Level(250))), Level(0))
+
+
+async def test_of_two_lost_devices_the_one_in_reach_is_stopped_without_waiting_for_the_other() -> None:
+    stage = Stage([place("calves", duration_s=100.0)])
+    lamp_link = ScriptedTransport(stage.clock)
+    lamp = Device("lamp", load_profiles()[0]["lcus-relay"], lamp_link, clock=stage.clock, emit=stage.events.append)
+    stage.session._devices = {"massager": stage.device, "timer": lamp}
+    lamp.on_fault = lambda problem: stage.session._fault(lamp, problem)
+    opening = asyncio.ensure_future(lamp.open())
+    await stage.clock.advance(0.1)
+    await opening
+    await stage.begin()
+    await stage.clock.advance(15.0)
+    lamp_link.can_open = False
+    lamp_link.drop()
+    stage.link.drop()
+    assert stage.gun.rpm > 0
+    await stage.clock.advance(1.0)
+    assert stage.gun.rpm == 0
+    ended = await stage.end()
+    assert ended.outcome in {"link_lost", "stop_unconfirmed"}
