@@ -10,6 +10,7 @@ from typing import Any, Literal
 Outcome = Literal["done", "stopped", "refused", "link_lost", "device_fault", "stop_unconfirmed"]
 StopProof = Literal["confirmed", "cannot_report", "unconfirmed"]
 """Whether the device said that it is at rest; ``cannot_report`` when its protocol has no way to say so."""
+PainMoment = Literal["before", "between", "after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,19 @@ class IntensityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PainTold:
+    """How much it hurts, 0 to 10, at the place that was worked last (None before the first).
+
+    ``score`` is None when a sign of an irritated nerve was told instead: tingling, numbness or shooting pain.
+    """
+
+    moment: PainMoment
+    score: int | None
+    region: str | None = None
+    side: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LinkLost:
     """The link to a device is gone."""
 
@@ -165,6 +179,7 @@ Event = (
     | KeyAwaited
     | SpanExtended
     | IntensityChanged
+    | PainTold
     | LinkLost
     | LinkRestored
     | DeviceStopped
