@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from firmware_profiles.capabilities import Capabilities, Channel, Role
+from routines.bounds import Bound, least_left_s, refusal
 from routines.errors import PlanRefusedError
-from routines.limits import Cap, above_cap, drive, hand_setting, lower_advice, region_cap, strength, too_strong
+from routines.limits import above_cap, drive, hand_setting, lower_advice, strength, too_strong
 from routines.regions import Refusal, Region, UnknownRegion, find_region, strictest_regions
 from routines.schema import Intensity
 from routines.timeline import Drive, Side, Span, Timeline
@@ -22,11 +23,12 @@ def plan_hold(
     *,
     region: str | None = None,
     side: Side | None = None,
+    bounds: Sequence[Bound] = (),
 ) -> Timeline:
     """Lay out ``percent`` of the full scale for ``duration_s`` seconds.
 
     Without a region every region's limits hold: the lowest cap and the shortest time of all. On a device with zones all
-    of them run then. Raises PlanRefusedError, whose ``where`` names the value.
+    of them run then. ``bounds`` are what holds today on top. Raises PlanRefusedError, whose ``where`` names the value.
     """
     massager = devices.get("massager")
     if massager is None:
@@ -35,10 +37,11 @@ def plan_hold(
         raise _refusal("intensity", f"{percent:g} % is not above 0 and up to 100 %.", "To switch off, use stop.")
     place = _place(region)
     _check_time(duration_s, place)
+    left_s = _check_day(duration_s, place, side, bounds)
     drives: list[Drive] = []
     notes: list[str] = [place.check_first] if place and place.check_first else []
     for channel in _channels(massager, place, side):
-        made, note = _drive(percent, duration_s, massager, channel, place)
+        made, note = _drive(percent, duration_s, massager, channel, place, side, bounds)
         drives.append(made)
         if note and note not in notes:
             notes.append(note)
@@ -53,7 +56,7 @@ def plan_hold(
         technique="percussion",
         note=" ".join(notes),
         drives=tuple(drives),
-        extra_max_s=(place or strictest_regions()[1]).max_s - duration_s,
+        extra_max_s=min((place or strictest_regions()[1]).max_s, left_s) - duration_s,
     )
     return Timeline("set", (span,), roles=("massager",))
 
@@ -86,6 +89,19 @@ def _check_time(duration_s: float, place: Region | None) -> None:
     raise _refusal("duration", what, f"Ask for up to {place.max_s:g} s.")
 
 
+def _check_day(duration_s: float, place: Region | None, side: Side | None, bounds: Sequence[Bound]) -> float:
+    """How many seconds are left today. A place without a name may be any: every bound holds."""
+    name = None if place is None else place.id
+    if (bound := refusal(bounds, name, (side,))) is not None:
+        where = (bound.region or "every place").replace("_", " ")
+        raise _refusal("region", f"Left alone today: {where}: {bound.reason}.", _NAME_IT if place is None else "")
+    left_s, why = least_left_s(bounds, name, side)
+    if duration_s > left_s:
+        what = f"{duration_s:g} s is longer than the {left_s:.0f} s that are left today: {why}."
+        raise _refusal("duration", what, f"Ask for up to {left_s:.0f} s." if left_s >= 1 else "Leave it for tomorrow.")
+    return left_s
+
+
 def _channels(massager: Capabilities, place: Region | None, side: Side | None) -> tuple[Channel, ...]:
     if massager.is_hand_held:
         found = tuple(massager.channels.values())[:1]
@@ -103,16 +119,17 @@ def _channels(massager: Capabilities, place: Region | None, side: Side | None) -
 
 
 def _drive(
-    percent: float, duration_s: float, massager: Capabilities, channel: Channel, place: Region | None
+    percent: float,
+    duration_s: float,
+    massager: Capabilities,
+    channel: Channel,
+    place: Region | None,
+    side: Side | None,
+    bounds: Sequence[Bound],
 ) -> tuple[Drive, str]:
     """The drive of one channel, and what the person must know."""
-    limiting = place or strictest_regions()[0]
-    cap = region_cap(limiting)
-    if place is None:
-        cap = Cap(cap.ppm, f"without a region the strictest limit of all holds ({limiting.id}, {limiting.cap_ppm} ppm)")
-    gentle_ppm = place.gentle_ppm if place else min(r.gentle_ppm or 0 for r in strictest_regions())
     intensity = Intensity(percent=percent)
-    wanted = strength(intensity, gentle_ppm or 0, cap, massager, channel.levels)
+    wanted = strength(intensity, place, (channel.side or side,), massager, channel.levels, bounds)
     # A switch has no share of its full scale: it runs as its person sets it, and the note says how far.
     is_switch = channel.levels.is_switch
     if wanted.is_above_cap and not is_switch:

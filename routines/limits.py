@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role
 from firmware_profiles.units import FULL_PPM, Level, Percent
-from routines.regions import Region
+from routines.bounds import Bound
+from routines.regions import Region, strictest_regions
 from routines.schema import Intensity
-from routines.timeline import Drive
+from routines.timeline import Drive, Side
 
 GROWING_TECHNIQUES = frozenset({"hold", "pressure-and-release"})
 """Those whose pressure grows in two or three stages (Szajkowski 2025, Clin Pract 15:125)."""
@@ -51,33 +53,89 @@ def full_ppm(levels: Levels) -> float:
     return levels.full_ppm or FULL_PPM
 
 
-def region_cap(region: Region) -> Cap:
-    """What the place bears, whatever the device could do."""
+def region_cap(region: Region | None) -> Cap:
+    """What the place bears, whatever the device could do. Without a place, what the most delicate one bears."""
+    if region is None:
+        slowest = strictest_regions()[0]
+        limit = f"({slowest.id}, {slowest.cap_ppm} ppm)"
+        return Cap(slowest.cap_ppm or 0, f"without a region the strictest limit of all holds {limit}")
     return Cap(region.cap_ppm or 0, f"{region.cap_ppm} ppm is the limit of the {region.id.replace('_', ' ')}")
 
 
+def tightest_cap(
+    region: Region | None,
+    sides: Iterable[Side | None],
+    device: Capabilities,
+    levels: Levels,
+    bounds: Sequence[Bound] = (),
+) -> Cap:
+    """The lowest of what the place, the device and today's bounds allow, with its reason.
+
+    The planner plans by it and the supervisor checks every command against it.
+    """
+    cap = _body_or_device_cap(region, device, levels)
+    return min([cap, *_held_caps(region, sides, levels, bounds)], key=lambda each: each.ppm)
+
+
 def strength(
-    intensity: Intensity, place_gentle_ppm: float, place_cap: Cap, device: Capabilities, levels: Levels
+    intensity: Intensity,
+    region: Region | None,
+    sides: Iterable[Side | None],
+    device: Capabilities,
+    levels: Levels,
+    bounds: Sequence[Bound] = (),
 ) -> Strength:
-    """What an intensity means here. ``gentle`` is the place's, ``firm`` is the cap, ``moderate`` is half way."""
-    cap = _effective_cap(place_cap, device, levels)
-    gentle_ppm = min(place_gentle_ppm, cap.ppm)
+    """What an intensity means here. ``gentle`` is the place's, ``firm`` is the cap, ``moderate`` is half way.
+
+    A word means the same every day; today's bounds lower it where they are tighter. A number is never lowered.
+    """
+    usual = _body_or_device_cap(region, device, levels)
+    cap = tightest_cap(region, sides, device, levels, bounds)
+    gentle_ppm = min(_gentle_ppm(region), usual.ppm)
     if intensity.percent is not None:
         asked_ppm = intensity.percent * full_ppm(levels) / 100
     elif intensity.ppm is not None:
         asked_ppm = intensity.ppm
     else:
-        asked_ppm = {"gentle": gentle_ppm, "moderate": (gentle_ppm + cap.ppm) / 2}.get(str(intensity.word), cap.ppm)
-    return Strength(asked_ppm=asked_ppm, gentle_ppm=gentle_ppm, cap=cap)
+        words = {"gentle": gentle_ppm, "moderate": (gentle_ppm + usual.ppm) / 2}
+        asked_ppm = min(words.get(str(intensity.word), usual.ppm), cap.ppm)
+    return Strength(asked_ppm=asked_ppm, gentle_ppm=min(gentle_ppm, cap.ppm), cap=cap)
 
 
-def _effective_cap(place: Cap, device: Capabilities, levels: Levels) -> Cap:
+def _gentle_ppm(region: Region | None) -> float:
+    if region is None:
+        return min(driven.gentle_ppm or 0 for driven in strictest_regions())
+    return region.gentle_ppm or 0
+
+
+def _body_or_device_cap(region: Region | None, device: Capabilities, levels: Levels) -> Cap:
+    place = region_cap(region)
     # A switch has no strength that could be held below anything: the person is told instead.
     device_ppm = full_ppm(levels) * (100.0 if levels.is_switch else device.cap_percent) / 100
     if levels.is_switch or place.ppm <= device_ppm:
         return place
     reason = f"{device.cap_percent:g} % ({device_ppm:g} ppm) is the limit of {device.profile}: {device.cap_reason}"
     return Cap(device_ppm, reason)
+
+
+def _held_caps(
+    region: Region | None, sides: Iterable[Side | None], levels: Levels, bounds: Sequence[Bound]
+) -> list[Cap]:
+    """What today's bounds allow. Held to gentle means the slowest speed that the device has, where that is faster."""
+    place = None if region is None else region.id
+    wanted = list(sides) or [None]
+    slowest_ppm = levels.percent(levels.lowest) * full_ppm(levels) / 100
+    caps = []
+    for bound in bounds:
+        if bound.cap is None or not any(bound.holds_at(place, side) for side in wanted):
+            continue
+        if bound.cap.percent is not None:
+            caps.append(Cap(bound.cap.percent * full_ppm(levels) / 100, bound.reason))
+        elif bound.cap.ppm is not None:
+            caps.append(Cap(bound.cap.ppm, bound.reason))
+        elif bound.cap.word == "gentle":
+            caps.append(Cap(max(_gentle_ppm(region), 0.0 if levels.is_switch else slowest_ppm), bound.reason))
+    return caps
 
 
 def drive(

@@ -5,11 +5,12 @@ The only error is PlanRefusedError. What a device cannot do becomes a step by ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from firmware_profiles.capabilities import Capabilities, Channel, Role
 from firmware_profiles.commands import SetLevel
+from routines.bounds import Bound, least_left_s, least_session_s, refusal
 from routines.errors import PlanRefusedError
 from routines.holding import plan_hold
 from routines.limits import (
@@ -20,7 +21,6 @@ from routines.limits import (
     drive,
     hand_setting,
     lower_advice,
-    region_cap,
     strength,
     too_strong,
 )
@@ -46,12 +46,13 @@ _ROUNDING_S = 1e-6
 _KINDS: dict[str, SpanKind] = {"rest": "rest", "transition": "move"}
 
 
-def plan(routine: Routine, devices: Mapping[Role, Capabilities]) -> Timeline:
+def plan(routine: Routine, devices: Mapping[Role, Capabilities], bounds: Sequence[Bound] = ()) -> Timeline:
     """Lay out a routine for the devices that are bound to its roles; with none it is a complete guided timer.
 
-    Raises PlanRefusedError, with file, line and key, for what is outside the limits of the body or the device.
+    ``bounds`` are what holds today on top. Raises PlanRefusedError, with file, line and key, for what is outside the
+    limits of the body, the device or the day.
     """
-    draft = _Draft(routine, devices.get("massager"))
+    draft = _Draft(routine, devices.get("massager"), tuple(bounds))
     for number, step in enumerate(routine.steps):
         _add_step(draft, number, step)
     _check_session(draft)
@@ -67,6 +68,7 @@ class _Draft:
 
     routine: Routine
     massager: Capabilities | None
+    bounds: tuple[Bound, ...] = ()
     spans: list[Span] = field(default_factory=list)
     used_s: dict[tuple[str, Side], float] = field(default_factory=dict)
     last_place: tuple[object, ...] | None = None
@@ -87,6 +89,7 @@ def _add_step(draft: _Draft, number: int, step: Step) -> None:
     line = draft.routine.line(number)
     groups = _side_groups(draft, number, step, region, duration_s)
     for sides in groups:
+        _check_day(draft, number, step, region, sides)
         drives, note = _drives(draft, number, step, region, sides, duration_s)
         if step.side == "both" and len(groups) == 2:
             note = f"One side after the other. {note}".strip()
@@ -177,7 +180,7 @@ def _drives(
     drives: list[Drive] = []
     notes = [note for note in (region.check_first, why) if note]
     for channel in channels:
-        wanted = _strength(draft, number, step, region, device, channel)
+        wanted = _strength(draft, number, step, region, sides, device, channel)
         if why:
             if step.tool in {None, "massage-gun"}:
                 notes.append(f"If you use a device that you set yourself: {hand_setting(wanted)}.")
@@ -191,11 +194,28 @@ def _drives(
     return tuple(drives), " ".join(dict.fromkeys(notes))
 
 
+def _check_day(draft: _Draft, number: int, step: Step, region: Region | None, sides: tuple[Side, ...]) -> None:
+    """Refuse pressure on a place that gets none today, whether or not a motor makes it."""
+    if region is None or step.technique in NEEDS_NO_PLACE:
+        return
+    if (bound := refusal(draft.bounds, region.id, sides)) is not None:
+        place = f"{bound.side or ''} {region.id.replace('_', ' ')}".strip()
+        what = f"The {place} is left alone today: {bound.reason}."
+        raise draft.refusal(number, "region", what, "Run a routine without this place.")
+
+
 def _strength(
-    draft: _Draft, number: int, step: Step, region: Region, device: Capabilities, channel: Channel
+    draft: _Draft,
+    number: int,
+    step: Step,
+    region: Region,
+    sides: tuple[Side, ...],
+    device: Capabilities,
+    channel: Channel,
 ) -> Strength:
     intensity = parse_intensity(step.intensity)
-    wanted = strength(intensity, region.gentle_ppm or 0, region_cap(region), device, channel.levels)
+    reached = (channel.side,) if channel.side is not None else sides
+    wanted = strength(intensity, region, reached, device, channel.levels, draft.bounds)
     if wanted.is_above_cap:
         raise draft.refusal(number, "intensity", above_cap(intensity, wanted), lower_advice(wanted, channel))
     return wanted
@@ -211,6 +231,10 @@ def _use(
         used_s = draft.used_s.get((region.id, side), 0.0) + duration_s
         if used_s > region.max_s + _ROUNDING_S:
             what = f"The {side} {region.id} gets {used_s:g} s; the most it bears in a session is {region.max_s:g} s."
+            raise draft.refusal(number, "duration", what, "Shorten or leave out a step for this place.")
+        left_s, why = least_left_s(draft.bounds, region.id, side)
+        if used_s > left_s + _ROUNDING_S:
+            what = f"The {side} {region.id} gets {used_s:g} s; {left_s:.0f} s are left today: {why}."
             raise draft.refusal(number, "duration", what, "Shorten or leave out a step for this place.")
         draft.used_s[region.id, side] = used_s
 
@@ -247,12 +271,14 @@ def _check_session(draft: _Draft) -> None:
     """Refuse a driven session that is too long, at the step that makes it so."""
     if not any(span.drives for span in draft.spans):
         return
+    most_s, why = least_session_s(draft.bounds, SESSION_MAX_S, "")
     total_s = sum(span.duration_s for span in draft.spans)
     end_s = 0.0
     for span in draft.spans:
         end_s += span.duration_s
-        if end_s > SESSION_MAX_S + _ROUNDING_S:
-            what = f"The session lasts {total_s:.0f} s; the most is {SESSION_MAX_S:.0f} s, which this step passes."
+        if end_s > most_s + _ROUNDING_S:
+            because = f" ({why})" if why else ""
+            what = f"The session lasts {total_s:.0f} s; the most is {most_s:.0f} s{because}, which this step passes."
             raise draft.refusal(span.step - 1, "", what, "Shorten or leave out steps.")
 
 
@@ -261,8 +287,12 @@ def _extra_max_s(draft: _Draft, span: Span) -> float:
         return 0.0
     if span.region is None or span.technique in NEEDS_NO_PLACE:
         return FREE_EXTRA_S
-    used_s = max(draft.used_s[span.region, side] for side in span.sides)
-    return max(0.0, regions()[span.region].max_s - used_s)
+    max_s = regions()[span.region].max_s
+    left_s = (
+        min(max_s, least_left_s(draft.bounds, span.region, side)[0]) - draft.used_s[span.region, side]
+        for side in span.sides
+    )
+    return max(0.0, min(left_s))
 
 
 def _bound_roles(devices: Mapping[Role, Capabilities]) -> tuple[Role, ...]:
