@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 
 from controller.clock import Clock, wait_until
 from controller.errors import DeviceFaultError, IdentityError, LinkLostError, RetryableError, TransportError
@@ -17,8 +15,8 @@ from controller.events import (
     LinkLost,
     LinkRestored,
     Listener,
-    StopProof,
 )
+from controller.stopping import Stopper, StopResult
 from controller.transports import Identity, Transport
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame, Command, QueryStatus, QueryVersion, SetLevel, Status, Stop, Version
@@ -31,20 +29,8 @@ ANSWER_S = 2.0
 DISOBEY_S = 4.0
 """Real seconds that a device may do something else than it was told, while its motor spins up or down."""
 
-STOP_BUDGET_S = 10.0
-"""Real seconds for a stop to be confirmed, before a person has to press the button."""
-
-STOP_REPEAT_S = 0.3
-"""Real seconds between two stops."""
-
 WRITE_S = 3.0
 """Real seconds that a device may take to acknowledge a command; a stop does not wait that long."""
-
-STOP_WRITE_S = 0.5
-"""Real seconds that a stop waits for its acknowledgement before it is written without one."""
-
-BLIND_STOPS = 3
-"""How often Stop is sent to a device that cannot say whether it worked."""
 
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
 """Real seconds between attempts to reconnect; the last one repeats."""
@@ -54,14 +40,6 @@ OVERSPEED_SHARE = 0.1
 
 MAX_GARBAGE = 8
 """Frames in a row that make no sense before the device counts as broken; some may be reports that no profile lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopResult:
-    """How a stop went, after how many attempts."""
-
-    proof: StopProof
-    attempts: int
 
 
 class Device:
@@ -87,7 +65,8 @@ class Device:
         self._emit = emit
         self._expected = expected
         self._codec = Codec(profile)
-        self._stop_writes = self._codec.stop_writes()
+        asks = self._codec.encode(QueryStatus()) if profile.reports_status and self._codec.can(QueryStatus) else []
+        self._stopper = Stopper(name, transport, stop=self._codec.stop_writes(), ask=asks, clock=clock)
         self._lock = asyncio.Lock()
         self._next_write_s = 0.0
         self._halts = 0
@@ -104,7 +83,7 @@ class Device:
     @property
     def can_confirm_stop(self) -> bool:
         """Whether the device says what it is doing."""
-        return self.profile.reports_status and self._codec.can(QueryStatus)
+        return self._stopper.can_confirm
 
     async def connect(self) -> None:
         """Open the link and nothing more: enough to stop the device, whoever it is. Raises TransportError."""
@@ -178,53 +157,18 @@ class Device:
         ran = [channel for channel, level in self._asked.items() if level]
         self._asked = dict.fromkeys(self.profile.channels, 0)
         self._asked_s = self._now_s()
-        failure: PercussError | None = None
-        for write in self._stop_writes:
-            try:
-                try:
-                    async with asyncio.timeout(STOP_WRITE_S):
-                        await self._transport.write(write.data, with_response=write.with_response)
-                except TimeoutError:
-                    # Whatever it is busy with: a write without acknowledgement goes past it.
-                    async with asyncio.timeout(STOP_WRITE_S):
-                        await self._transport.write(write.data, with_response=False)
-            except PercussError as problem:
-                failure = problem
-            except Exception as problem:  # noqa: BLE001 - whatever goes wrong with one frame, the next is tried
-                failure = DeviceFaultError(f"Stop could not be written ({problem!r}).", where=self.name)
-        for channel in ran:
-            self._emit(LevelAsked(self.name, channel, 0, 0.0, 0))
-        if failure is not None:
-            raise failure
+        try:
+            await self._stopper.write()
+        finally:
+            for channel in ran:
+                self._emit(LevelAsked(self.name, channel, 0, 0.0, 0))
 
     async def stop(self) -> StopResult:
-        """Send Stop until the device says that it is at rest, or the budget ends. Never raises for the device's sake.
-
-        A device that cannot say so gets it `BLIND_STOPS` times.
-        """
+        """Send Stop until the device says that it is at rest, or the budget ends. Never raises for its sake."""
         await self._end_poll()
-        attempts = 0
-        proof: StopProof = "unconfirmed"
-        deadline_s = self._now_s() + STOP_BUDGET_S
-        while self._now_s() < deadline_s:
-            attempts += 1
-            try:
-                await self.halt()
-                if not self.can_confirm_stop:
-                    if attempts >= BLIND_STOPS:
-                        proof = "cannot_report"
-                        break
-                    await self._real_sleep(STOP_REPEAT_S)
-                elif await self._is_at_rest():
-                    proof = "confirmed"
-                    break
-            except PercussError:
-                # A link that takes nothing any more, twice, is opened anew.
-                is_stuck = not self._transport.is_open or attempts % 2 == 0
-                if not is_stuck or not await self._reopened(max(0.0, deadline_s - self._now_s())):
-                    await self._real_sleep(STOP_REPEAT_S)
-        self._emit(DeviceStopped(self.name, proof, attempts))
-        return StopResult(proof, attempts)
+        result = await self._stopper.until_confirmed(self._reopen, write=self.halt)
+        self._emit(DeviceStopped(self.name, result.proof, result.attempts))
+        return result
 
     async def reconnect(self, budget_s: float) -> None:
         """Open a lost link again, trying with growing pauses for ``budget_s`` real seconds; Stop goes first.
@@ -266,29 +210,9 @@ class Device:
                 fix="Switch it off and on, and check that its profile is the right one.",
             )
 
-    async def _is_at_rest(self) -> bool:
-        """Ask until the device says that it is at rest, for as long as one repeat of Stop."""
-        until_s = self._now_s() + STOP_REPEAT_S
-        while self._now_s() < until_s:
-            self._status_changed.clear()
-            for write in self._codec.encode(QueryStatus()):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(STOP_WRITE_S):
-                        await self._transport.write(write.data, with_response=write.with_response)
-            is_told = await self._heard(self._status_changed, STOP_REPEAT_S)
-            if is_told and self.status is not None and self.status.is_at_rest:
-                return True
-            await self._real_sleep(STOP_REPEAT_S / 10)
-        return False
-
-    async def _reopened(self, budget_s: float) -> bool:
-        try:
-            async with asyncio.timeout(budget_s):
-                await self._transport.close()
-                await self._transport.open(self._receive, self._lose)
-        except (PercussError, TimeoutError):
-            return False
-        return True
+    async def _reopen(self) -> None:
+        await self._transport.close()
+        await self._transport.open(self._receive, self._lose)
 
     def _remember(self, command: Command) -> None:
         if isinstance(command, Stop):
@@ -328,6 +252,7 @@ class Device:
     def _take_status(self, status: Status) -> None:
         self.status = status
         self._status_changed.set()
+        self._stopper.hear(is_at_rest=status.is_at_rest)
         level = max(status.levels.values(), default=None)
         levels = next(iter(self.capabilities.channels.values())).levels
         ppm = None if level is None else levels.ppm(level)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.clock import SystemClock
-from controller.devices import Device, StopResult
+from controller.devices import Device
 from controller.errors import StopUnconfirmedError
 from controller.events import Listener
 from controller.registry import PairedDevice, PairedIdentity, Registry
 from controller.service.scanning import Found
+from controller.stopping import StopResult
 from controller.transports import Identity, open_url
 from firmware_profiles.errors import MatchError
 from firmware_profiles.schema import Profile

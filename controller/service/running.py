@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from controller.clock import Clock, SystemClock
-from controller.devices import Device, StopResult
+from controller.devices import Device
 from controller.errors import RefusedError, TransportError
 from controller.events import Announcer, Listener, SessionEnded
 from controller.registry import Registry
 from controller.safety import Supervisor
 from controller.service.simulation import Simulator, running_simulators
 from controller.sessions import Session
+from controller.stopping import StopResult
 from controller.transports import Identity, open_url
 from firmware_profiles.capabilities import Capabilities, Role
 from firmware_profiles.errors import PercussError

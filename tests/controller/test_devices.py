@@ -5,9 +5,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from controller.devices import BLIND_STOPS, STOP_BUDGET_S, Device
+from controller.devices import Device
 from controller.errors import DeviceFaultError, DeviceNotFoundError, IdentityError, LinkLostError
 from controller.events import BytesIgnored, DeviceStopped, Event, LevelAsked
+from controller.stopping import BLIND_STOPS, STOP_BUDGET_S
 from controller.transports import Identity
 from firmware_profiles.commands import SetLevel
 from firmware_profiles.errors import PercussError

@@ -1,0 +1,147 @@
+"""Stop, past everything: written to a link again and again until the device says that it is at rest.
+
+The devices of a session and the guardian share it; it knows bytes and a transport, no codec and no session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from controller.clock import Clock, wait_until
+from controller.errors import DeviceFaultError
+from controller.events import StopProof
+from controller.transports import Transport
+from firmware_profiles.commands import Write
+from firmware_profiles.errors import PercussError
+
+STOP_BUDGET_S = 10.0
+"""Real seconds for a stop to be confirmed, before a person has to press the button."""
+
+STOP_REPEAT_S = 0.3
+"""Real seconds between two stops."""
+
+STOP_WRITE_S = 0.5
+"""Real seconds that a stop waits for its acknowledgement before it is written without one."""
+
+BLIND_STOPS = 3
+"""How often Stop is sent to a device that cannot say whether it worked."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopResult:
+    """How a stop went, after how many attempts."""
+
+    proof: StopProof
+    attempts: int
+
+
+class Stopper:
+    """The stop of one device. ``stop`` and ``ask`` are its frames, encoded before anything runs.
+
+    ``ask`` is empty for a device that cannot say what it is doing. Whoever hears the device calls `hear`.
+    """
+
+    def __init__(
+        self, name: str, transport: Transport, *, stop: Sequence[Write], ask: Sequence[Write], clock: Clock
+    ) -> None:
+        self.name = name
+        self._transport = transport
+        self._stop = tuple(stop)
+        self._ask = tuple(ask)
+        self._clock = clock
+        self._heard = asyncio.Event()
+        self._is_at_rest = False
+
+    @property
+    def can_confirm(self) -> bool:
+        """Whether the device says what it is doing."""
+        return bool(self._ask)
+
+    def hear(self, *, is_at_rest: bool) -> None:
+        """Take up what the device just said."""
+        self._is_at_rest = is_at_rest
+        self._heard.set()
+
+    async def write(self) -> None:
+        """Write Stop once, past every lock, gap and queue. Every frame is tried; raises the last PercussError."""
+        failure: PercussError | None = None
+        for write in self._stop:
+            try:
+                try:
+                    async with asyncio.timeout(STOP_WRITE_S):
+                        await self._transport.write(write.data, with_response=write.with_response)
+                except TimeoutError:
+                    # Whatever it is busy with: a write without acknowledgement goes past it.
+                    async with asyncio.timeout(STOP_WRITE_S):
+                        await self._transport.write(write.data, with_response=False)
+            except PercussError as problem:
+                failure = problem
+            except Exception as problem:  # noqa: BLE001 - whatever goes wrong with one frame, the next is tried
+                failure = DeviceFaultError(f"Stop could not be written ({problem!r}).", where=self.name)
+        if failure is not None:
+            raise failure
+
+    async def until_confirmed(
+        self,
+        reopen: Callable[[], Awaitable[None]],
+        *,
+        write: Callable[[], Awaitable[None]] | None = None,
+        budget_s: float = STOP_BUDGET_S,
+    ) -> StopResult:
+        """Write Stop until the device says that it is at rest, or ``budget_s`` real seconds are over. Never raises.
+
+        A device that cannot say so gets it `BLIND_STOPS` times. ``reopen`` opens the link anew; ``write`` stands in for
+        `write` where more has to happen with it.
+        """
+        attempts = 0
+        deadline_s = self._now_s() + budget_s
+        while self._now_s() < deadline_s:
+            attempts += 1
+            try:
+                await (write or self.write)()
+                if not self.can_confirm:
+                    if attempts >= BLIND_STOPS:
+                        return StopResult("cannot_report", attempts)
+                    await self._sleep(STOP_REPEAT_S)
+                elif await self._rests():
+                    return StopResult("confirmed", attempts)
+            except PercussError:
+                # A link that takes nothing any more, twice, is opened anew.
+                is_stuck = not self._transport.is_open or attempts % 2 == 0
+                if not is_stuck or not await _succeeds(reopen, max(0.0, deadline_s - self._now_s())):
+                    await self._sleep(STOP_REPEAT_S)
+        return StopResult("unconfirmed", attempts)
+
+    async def _rests(self) -> bool:
+        """Ask until the device says that it is at rest, for as long as one repeat of Stop."""
+        until_s = self._now_s() + STOP_REPEAT_S
+        while self._now_s() < until_s:
+            self._heard.clear()
+            for write in self._ask:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_WRITE_S):
+                        await self._transport.write(write.data, with_response=write.with_response)
+            within_s = self._clock.now() + STOP_REPEAT_S * self._clock.speed
+            if await wait_until(self._clock, self._heard, within_s) and self._is_at_rest:
+                return True
+            await self._sleep(STOP_REPEAT_S / 10)
+        return False
+
+    def _now_s(self) -> float:
+        """Real seconds: links and motors do not run faster because a session does."""
+        return self._clock.now() / self._clock.speed
+
+    async def _sleep(self, duration_s: float) -> None:
+        await self._clock.sleep_until(self._clock.now() + duration_s * self._clock.speed)
+
+
+async def _succeeds(reopen: Callable[[], Awaitable[None]], budget_s: float) -> bool:
+    try:
+        async with asyncio.timeout(budget_s):
+            await reopen()
+    except (PercussError, TimeoutError):
+        return False
+    return True
