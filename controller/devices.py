@@ -65,8 +65,9 @@ class Device:
         self._emit = emit
         self._expected = expected
         self._codec = Codec(profile)
-        asks = self._codec.encode(QueryStatus()) if profile.reports_status and self._codec.can(QueryStatus) else []
-        self._stopper = Stopper(name, transport, stop=self._codec.stop_writes(), ask=asks, clock=clock)
+        self._stopper = Stopper(
+            name, transport, stop=self._codec.stop_writes(), ask=self._codec.status_writes(), clock=clock
+        )
         self._lock = asyncio.Lock()
         self._next_write_s = 0.0
         self._halts = 0

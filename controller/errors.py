@@ -13,6 +13,7 @@
     │       ├── DeviceNotFoundError   nothing answers there
     │       ├── DeviceBusyError       somebody else holds it
     │       └── LinkLostError         it was there and is gone
+    ├── GuardianError                 the process that stops the devices when this one dies
     ├── IdentityError                 the address answers, but it is not the device that was paired
     ├── DeviceFaultError              silent, garbled, or not doing what it was told
     └── StopUnconfirmedError          Stop was sent and the device did not confirm it: use its button
@@ -57,6 +58,10 @@ class DeviceBusyError(RetryableError):
 
 class LinkLostError(RetryableError):
     """The device was there and is gone."""
+
+
+class GuardianError(PercussError):
+    """The guardian cannot be had, so nothing may run."""
 
 
 class IdentityError(PercussError):

@@ -79,6 +79,10 @@ class Codec:
         """The writes that stop everything, made once, so that stopping cannot fail to encode."""
         return self._stop
 
+    def status_writes(self) -> tuple[Write, ...]:
+        """The writes that make the device say what it is doing; none for one that cannot say so."""
+        return self.encode(QueryStatus()) if self.profile.reports_status and self.can(QueryStatus) else ()
+
     def can(self, command: type[QueryStatus | QueryVersion]) -> bool:
         """Whether the device can be asked."""
         return ("query_status" if command is QueryStatus else "query_version") in self._commands

@@ -16,11 +16,16 @@ def config_folder() -> Path:
     return platformdirs.user_config_path("percuss", appauthor=False)
 
 
-def simulators_folder() -> Path:
-    """Where every running simulator leaves a JSON file that says how to reach it."""
+def state_folder() -> Path:
+    """The folder of what percuss itself writes down: the journal, who drives what. It may not exist yet."""
     home = os.environ.get("PERCUSS_HOME")
     if home:
-        return Path(home) / "simulators"
+        return Path(home)
     import platformdirs
 
-    return platformdirs.user_state_path("percuss", appauthor=False) / "simulators"
+    return platformdirs.user_state_path("percuss", appauthor=False)
+
+
+def simulators_folder() -> Path:
+    """Where every running simulator leaves a JSON file that says how to reach it."""
+    return state_folder() / "simulators"

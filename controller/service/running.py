@@ -11,6 +11,8 @@ from controller.clock import Clock, SystemClock
 from controller.devices import Device
 from controller.errors import RefusedError, TransportError
 from controller.events import Announcer, Listener, SessionEnded
+from controller.guardian.wards import make_ward
+from controller.guardian.watching import Guardian
 from controller.registry import Registry
 from controller.safety import Supervisor
 from controller.service.simulation import Simulator, running_simulators
@@ -89,6 +91,8 @@ async def run_timeline(
     clock = SystemClock(speed)
     announce = Announcer(emit)
     devices: dict[Role, Device] = {}
+    guardian = Guardian() if bindings else None
+    is_at_rest = True  # nothing has been driven yet
     try:
         for role, binding in bindings.items():
             device = build_device(binding, clock=clock, emit=announce)
@@ -104,8 +108,13 @@ async def run_timeline(
             can_be_resumed=can_be_resumed,
         )
         announce.on_failure = lambda: session.stop("percuss itself failed")
+        if guardian is not None:
+            guardian.on_death = lambda why: session.stop(f"{why}, and nothing runs unguarded.")
+            await guardian.guard([make_ward(b.name, b.url, b.profile) for b in bindings.values()])
         started(session)
+        is_at_rest = False
         ended = await session.run()
+        is_at_rest = ended.outcome != "stop_unconfirmed"
         if announce.failure is not None:
             raise announce.failure
         return ended
@@ -113,6 +122,10 @@ async def run_timeline(
         for device in devices.values():
             with suppress(TransportError):
                 await device.close()
+        if guardian is not None and is_at_rest:
+            guardian.release()
+        elif guardian is not None:
+            guardian.hand_over()
 
 
 async def stop_devices(bindings: Iterable[Binding], *, emit: Listener) -> dict[str, StopResult | PercussError]:

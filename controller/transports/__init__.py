@@ -14,6 +14,7 @@ URL                                       link
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,12 +71,30 @@ class Transport(Protocol):
         ...
 
 
-def open_url(url: str, profile: Profile, *, passkey: Callable[[], str] | None = None) -> Transport:
-    """Build the (still closed) link for a URL. ``passkey`` asks a person for the six digits that a device shows."""
+def open_url(
+    url: str, profile: Profile, *, passkey: Callable[[], str] | None = None, is_exclusive: bool = True
+) -> Transport:
+    """Build the (still closed) link for a URL. ``passkey`` asks a person for the six digits that a device shows.
+
+    A serial port is taken for itself alone; with ``is_exclusive`` false it is opened beside whoever holds it: to stop.
+    """
     if url.startswith("ble://"):
         from controller.transports.ble import BleTransport
 
         return BleTransport(url, profile, passkey=passkey)
     from controller.transports.serial import SerialTransport
 
-    return SerialTransport(url, profile)
+    return SerialTransport(url, profile, is_exclusive=is_exclusive)
+
+
+def load_link(url: str) -> None:
+    """Load what opening a link needs, which takes up to a second, before it matters."""
+    if not url.startswith("ble://"):
+        import serial  # noqa: F401
+    elif "hci=" in url:
+        from controller.transports import bumble_backend  # noqa: F401
+    else:
+        import bleak  # noqa: F401
+
+        if sys.platform == "linux":
+            from bleak.backends.bluezdbus import client, scanner  # noqa: F401

@@ -57,7 +57,7 @@ class SerialTransport:
     A peer that takes no byte for ``write_timeout_s`` counts as lost.
     """
 
-    def __init__(self, url: str, profile: Profile, *, write_timeout_s: float = 2.0) -> None:
+    def __init__(self, url: str, profile: Profile, *, write_timeout_s: float = 2.0, is_exclusive: bool = True) -> None:
         if profile.serial is None:
             raise AdapterError(
                 f"{profile.name} speaks Bluetooth LE, not over a serial line.",
@@ -67,6 +67,7 @@ class SerialTransport:
         self._url = url
         self._baud = profile.serial.baud
         self._write_timeout_s = write_timeout_s
+        self._is_exclusive = is_exclusive
         self._line: Line | None = None
         self._on_lost: Callable[[TransportError], None] = _ignore
         self._shutting: asyncio.Future[None] | None = None
@@ -88,7 +89,9 @@ class SerialTransport:
         """
         await self.close()
         loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(None, _open_port, self._url, self._baud, self._write_timeout_s)
+        opening = loop.run_in_executor(
+            None, _open_port, self._url, self._baud, self._write_timeout_s, self._is_exclusive
+        )
         try:
             port = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -148,7 +151,7 @@ class SerialTransport:
         self._shutting = asyncio.get_running_loop().run_in_executor(None, line.close)
 
 
-def _open_port(url: str, baud: int, write_timeout_s: float) -> Any:
+def _open_port(url: str, baud: int, write_timeout_s: float, is_exclusive: bool) -> Any:
     """Open the port, which may block for seconds. Raises TransportError."""
     import serial
 
@@ -167,8 +170,8 @@ def _open_port(url: str, baud: int, write_timeout_s: float) -> Any:
             timeout=READ_POLL_S,
             # rfc2217:// refuses a write timeout; the lines here have their own.
             write_timeout=None if is_network else write_timeout_s,
-            # Advisory: two of us never share a port, but a guardian may open it without asking for it alone.
-            exclusive=None if is_network else True,
+            # Advisory: two of us never share a port, but a stop opens it beside whoever holds it.
+            exclusive=None if is_network else is_exclusive,
         )
     except _open_errors() as problem:
         raise (_network_fault(url, problem) if is_network else _port_fault(url, problem)) from problem

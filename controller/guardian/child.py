@@ -1,0 +1,178 @@
+"""The guardian's child: waits for the other process to die, hang or freeze, and then stops the devices itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.clock import SystemClock
+from controller.errors import TransportError
+from controller.guardian.wards import Ward, ward_from_json
+from controller.stopping import Stopper, StopResult
+from controller.transports import Transport, load_link, open_url
+from firmware_profiles.codec import Codec
+from firmware_profiles.commands import Status
+from firmware_profiles.folders import state_folder
+
+MISS_S = 1.2
+"""Real seconds without a heartbeat after which the other process counts as hung: six beats."""
+
+TICK_S = 0.1
+"""How often the child looks whether its parent still lives; a closed pipe tells it at once."""
+
+BUDGET_S = 120.0
+"""Real seconds that the child goes on trying: nobody else will, and a device out of reach may come back."""
+
+LOG_NAME = "guardian.jsonl"
+
+
+class Child:
+    """Hears the parent on a thread of its own, so that a busy loop here never looks like silence there."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._parent = os.getppid()
+        self._heard_s: float | None = None
+        self._called = asyncio.Event()
+        self._cause = ""
+        self._is_released = False
+        self._wards: list[tuple[Ward, _Guarded]] = []
+
+    def hear(self) -> None:
+        """Read the parent's lines until it is gone; runs in a thread."""
+        with suppress(OSError, ValueError):
+            for line in sys.stdin.buffer:
+                self._heard_s = time.monotonic()
+                words = json.loads(line)
+                if "beat" in words:
+                    _say(words)
+                elif "guard" in words:
+                    self._loop.call_soon_threadsafe(self._guard, words["guard"])
+                elif "release" in words:
+                    self._is_released = True
+                    break
+        self._loop.call_soon_threadsafe(self._call, "percuss ended without stopping its devices")
+
+    async def watch(self) -> None:
+        """Wait until the parent is gone or silent, then stop everything; at once back when it released the child."""
+        while not self._called.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._called.wait()
+            if os.name == "posix" and os.getppid() != self._parent:
+                self._call("percuss ended without stopping its devices")
+            elif self._wards and self._heard_s is not None and time.monotonic() - self._heard_s > MISS_S:
+                self._call(f"percuss did not answer for {MISS_S:g} s and was ended")
+                self._end_parent()
+        if self._is_released:
+            return
+        await asyncio.gather(*(self._stop(ward, guarded) for ward, guarded in self._wards))
+
+    def _call(self, cause: str) -> None:
+        if not self._called.is_set():
+            self._cause = cause
+            self._called.set()
+
+    def _guard(self, wards: list[dict[str, Any]]) -> None:
+        try:
+            guarded = [(ward, _Guarded(ward)) for ward in map(ward_from_json, wards)]
+            for ward, _ in guarded:
+                load_link(ward.url)  # what takes time is done now
+        except Exception as problem:  # noqa: BLE001 - whatever it is: without a guardian nothing starts
+            print(f"percuss guardian: {problem}", file=sys.stderr, flush=True)  # noqa: T201
+            os._exit(1)
+        self._wards = guarded
+        _say({"guarding": len(guarded)})
+
+    def _end_parent(self) -> None:
+        """End a process that hangs: it must not wake up later and drive, and its links must be free."""
+        if os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.kill(self._parent, signal.SIGKILL)
+
+    async def _stop(self, ward: Ward, guarded: _Guarded) -> None:
+        result = await guarded.stopper.until_confirmed(guarded.reopen, budget_s=BUDGET_S)
+        self._tell(ward, result, guarded.problem)
+        with suppress(TransportError):
+            await guarded.transport.close()
+
+    def _tell(self, ward: Ward, result: StopResult, problem: str) -> None:
+        told = {
+            "confirmed": f"stopped {ward.name}; it confirmed that",
+            "cannot_report": f"sent Stop to {ward.name}, which cannot say whether it stopped: look at it",
+            "unconfirmed": f"COULD NOT STOP {ward.name}. PRESS ITS BUTTON NOW, or take its power away. {problem}",
+        }[result.proof]
+        with suppress(OSError):
+            print(f"percuss guardian: {self._cause}. It {told}.", file=sys.stderr, flush=True)  # noqa: T201
+        line = {
+            "at_utc": datetime.now(UTC).isoformat(),
+            "pid": self._parent,
+            "device": ward.name,
+            "cause": self._cause,
+            "proof": result.proof,
+            "attempts": result.attempts,
+            "problem": problem if result.proof == "unconfirmed" else "",
+        }
+        with suppress(OSError):  # a full disk: the terminal was told
+            folder = state_folder()
+            folder.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(folder / LOG_NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w") as log:
+                log.write(json.dumps(line) + "\n")
+
+
+class _Guarded:
+    """The link and the stop of one ward."""
+
+    def __init__(self, ward: Ward) -> None:
+        self.problem = ""
+        # Not for itself alone: a process that hangs may still hold the port.
+        self.transport: Transport = open_url(ward.url, ward.profile, is_exclusive=False)
+        self._codec = Codec(ward.profile)
+        self.stopper = Stopper(ward.name, self.transport, stop=ward.stop, ask=ward.ask, clock=SystemClock())
+
+    async def reopen(self) -> None:
+        """Open the link, however often that takes. Raises TransportError."""
+        await self.transport.close()
+        self._codec.reset()
+        try:
+            await self.transport.open(self._receive, lambda _: None)
+        except Exception as problem:
+            self.problem = str(problem)
+            raise
+
+    def _receive(self, data: bytes) -> None:
+        for report in self._codec.feed(data):
+            if isinstance(report, Status):
+                self.stopper.hear(is_at_rest=report.is_at_rest)
+
+
+def _say(words: dict[str, Any]) -> None:
+    with suppress(OSError):  # nobody listens any more; what is to do is done all the same
+        os.write(sys.stdout.fileno(), json.dumps(words).encode() + b"\n")
+
+
+async def _run() -> None:
+    child = Child(asyncio.get_running_loop())
+    # A daemon: it may still wait for a line when the work is done.
+    threading.Thread(target=child.hear, name="guardian-ears", daemon=True).start()
+    await child.watch()
+
+
+def main() -> None:
+    """Run until the parent releases the child, or until its devices are stopped."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGPIPE"):
+        # What ends the parent must not end the child: it ends when its work is done.
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
+    asyncio.run(_run())
+    # At once: a link that hangs on closing keeps nobody waiting.
+    sys.stderr.flush()
+    os._exit(0)
