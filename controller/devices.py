@@ -29,8 +29,8 @@ ANSWER_S = 2.0
 DISOBEY_S = 4.0
 """Real seconds that a device may do something else than it was told, while its motor spins up or down."""
 
-WRITE_S = 3.0
-"""Real seconds that a device may take to acknowledge a command; a stop does not wait that long."""
+WRITE_S = 1.5
+"""Real seconds that a device may take to acknowledge a command: less than the motor's permission lasts."""
 
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
 """Real seconds between attempts to reconnect; the last one repeats."""
@@ -60,6 +60,7 @@ class Device:
         self.capabilities = profile.capabilities()
         self.status: Status | None = None
         self.on_fault: Callable[[PercussError], None] = lambda _: None
+        self.on_status: Callable[[Status], None] = lambda _: None
         self._transport = transport
         self._clock = clock
         self._emit = emit
@@ -85,6 +86,13 @@ class Device:
     def can_confirm_stop(self) -> bool:
         """Whether the device says what it is doing."""
         return self._stopper.can_confirm
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether what the device last said is fresh; always true of one that cannot say anything."""
+        if self._poll is None or self.profile.status_period_s is None:
+            return True
+        return self._now_s() - self._heard_s <= self._silence_s(self.profile.status_period_s)
 
     async def connect(self) -> None:
         """Open the link and nothing more: enough to stop the device, whoever it is. Raises TransportError."""
@@ -258,6 +266,7 @@ class Device:
         levels = next(iter(self.capabilities.channels.values())).levels
         ppm = None if level is None else levels.ppm(level)
         self._emit(DeviceReported(self.name, status.running, ppm, status.battery_pct, status.temperature_c))
+        self.on_status(status)
         before, self._reported = self._reported, level
         asked = max(self._asked.values(), default=0)
         if level is not None and before is not None and asked < level < before:
@@ -294,9 +303,13 @@ class Device:
             except (TransportError, DeviceFaultError) as problem:
                 self.on_fault(problem)
                 return
-            if self._now_s() - self._heard_s > max(2 * ANSWER_S, 3 * period_s / self._clock.speed):
+            if self._now_s() - self._heard_s > self._silence_s(period_s):
                 self._fail("does not answer any more.", "Is it switched off or out of reach?")
                 return
+
+    def _silence_s(self, period_s: float) -> float:
+        """How many real seconds of silence make what it said stale."""
+        return max(2 * ANSWER_S, 3 * period_s / self._clock.speed)
 
     async def _end_poll(self) -> None:
         poll, self._poll = self._poll, None

@@ -121,6 +121,13 @@ class IntensityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PainAsked:
+    """The person is asked how much it hurts; before and after the session waits for the answer."""
+
+    moment: PainMoment
+
+
+@dataclass(frozen=True, slots=True)
 class PainTold:
     """How much it hurts, 0 to 10, at the place that was worked last (None before the first).
 
@@ -179,6 +186,7 @@ Event = (
     | KeyAwaited
     | SpanExtended
     | IntensityChanged
+    | PainAsked
     | PainTold
     | LinkLost
     | LinkRestored

@@ -13,12 +13,15 @@ from typing import Any
 
 from controller.clock import Clock, wait_until
 from controller.devices import Device
-from controller.errors import RefusedError, TransportError
+from controller.errors import DeviceFaultError, RefusedError, TransportError
 from controller.events import (
     IntensityChanged,
     KeyAwaited,
     Listener,
     Outcome,
+    PainAsked,
+    PainMoment,
+    PainTold,
     RequestRefused,
     SessionEnded,
     SessionPaused,
@@ -28,11 +31,13 @@ from controller.events import (
     SpanExtended,
     SpanStarted,
 )
-from controller.safety import CHANGE_PERCENT, EXTRA_S, Supervisor
+from controller.safety.lease import LEASE_S
+from controller.safety.supervisor import CHANGE_PERCENT, EXTRA_S, Supervisor
 from firmware_profiles.capabilities import Role
-from firmware_profiles.commands import SetLevel
+from firmware_profiles.commands import SetLevel, Status
 from firmware_profiles.errors import PercussError
 from firmware_profiles.units import Level
+from routines.dose import pain_stops
 from routines.timeline import Cue, Span, Timeline
 
 RECONNECT_BUDGET_S = 30.0
@@ -46,6 +51,8 @@ ROUNDING_S = 1e-6
 
 LATE_RISE_S = 0.05
 """A step up that comes later than this moves the rest of the climb back, so that no hold is cut short."""
+
+NERVE_SIGN_STOPS = "Tingling, numbness and shooting pain end a session at once. If they stay, ask a doctor."
 
 RESTART_S = 3.0
 """Within the first seconds of a place, "back" means the place before."""
@@ -96,8 +103,12 @@ class Session:
         emit: Listener,
         waits_for_key: bool = False,
         can_be_resumed: bool = False,
+        asks_pain: bool = False,
+        pain_before: int | None = None,
     ) -> None:
-        """``can_be_resumed`` says that somebody is there to go on after a lost link came back."""
+        """``can_be_resumed`` says that somebody is there to go on after a lost link came back; ``asks_pain`` that the
+        same person answers how much it hurts, before, between the places and after.
+        """
         self._timeline = timeline
         self._devices = devices
         self._supervisor = supervisor
@@ -105,6 +116,10 @@ class Session:
         self._emit = emit
         self._waits_for_key = waits_for_key
         self._can_be_resumed = can_be_resumed
+        self._asks_pain = asks_pain
+        self._pain_before = pain_before
+        self._pain_moment: PainMoment | None = None
+        self._worked: Span | None = None
         self._requests: deque[Request] = deque()
         self._ending: _EndSession | None = None
         self._lost: dict[str, tuple[Device, TransportError]] = {}
@@ -122,6 +137,8 @@ class Session:
         self._next_rise_s: dict[tuple[Role, str], float] = {}
         for device in devices.values():
             device.on_fault = lambda problem, device=device: self._fault(device, problem)  # type: ignore[misc]
+            device.on_status = lambda status, device=device: self._judge(device, status)  # type: ignore[misc]
+        supervisor.lease.on_expiry = self._expire
 
     def request(self, request: Request) -> None:
         """Ask for something; the session does it at once or emits why not."""
@@ -135,6 +152,25 @@ class Session:
             # At once, past whatever the session is waiting for; `run` then repeats it until it is confirmed.
             self._halting = asyncio.ensure_future(self._halt_all())
         self._wake.set()
+
+    def tell_pain(self, score: int) -> None:
+        """Take the person's answer, 0 to 10. A rise or a high figure stops everything."""
+        moment = self._pain_moment or "between"
+        place = self._worked if moment != "before" else None
+        told = PainTold(moment, score, place.region if place else None, place.side if place else None)
+        self._emit(told)
+        if moment == "before":
+            self._pain_before = score
+        self._pain_moment = None
+        if why := pain_stops(None if moment == "before" else self._pain_before, score):
+            self.stop(why)
+        self._wake.set()
+
+    def tell_nerve_sign(self) -> None:
+        """Tingling, numbness or shooting pain: everything stops at once."""
+        self.stop(NERVE_SIGN_STOPS)
+        place = self._worked
+        self._emit(PainTold("between", None, place.region if place else None, place.side if place else None))
 
     def progress(self) -> Progress:
         """Where the session stands now."""
@@ -157,9 +193,7 @@ class Session:
         self._emit(SessionStarted(self._timeline.routine, self._timeline.duration_s, names))
         end = _EndSession("device_fault", "the session broke off")
         try:
-            # Whatever the device was doing before: a session starts from rest.
-            await self._halt_all()
-            self._span_start_s = self._clock.now()
+            await self._begin()
             while self._index < len(self._timeline.spans):
                 self._index = await self._run_span(self._timeline.spans[self._index])
             end = _EndSession("done", "")
@@ -172,12 +206,46 @@ class Session:
         except PercussError as problem:
             end = _EndSession("device_fault", str(problem))
         finally:
-            # Shielded: being cancelled once more must not break off a stop.
-            stopping = asyncio.ensure_future(self._stop_all(end))
-            while not stopping.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.shield(stopping)
+            ended = await self._stop_shielded(end)
+        if self._asks_pain and self._worked is not None and end.outcome == "done":
+            with suppress(_EndSession):
+                await self._ask_pain("after")
+        return ended
+
+    async def _begin(self) -> None:
+        # Whatever the device was doing before: a session starts from rest.
+        await self._halt_all()
+        for device in self._devices.values():
+            if device.status is not None:
+                self._supervisor.judge(device, device.status)
+        if self._pain_before is not None:
+            self._pain_moment = "before"
+            self.tell_pain(self._pain_before)
+        elif self._asks_pain:
+            await self._ask_pain("before")
+        self._span_start_s = self._clock.now()
+
+    async def _stop_shielded(self, end: _EndSession) -> SessionEnded:
+        """Stop everything; being cancelled once more must not break that off."""
+        stopping = asyncio.ensure_future(self._stop_all(end))
+        while not stopping.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(stopping)
+        self._supervisor.lease.end()
         return stopping.result()
+
+    async def _ask_pain(self, moment: PainMoment) -> None:
+        """Wait until the person says how much it hurts, or does not want to say; the motor is at rest."""
+        self._pain_moment = moment
+        self._emit(PainAsked(moment))
+        while self._pain_moment is not None and self._ending is None:
+            await self._wait(None)
+            if any(request in (Request.PAUSE, Request.RESUME, Request.SKIP) for request in self._requests):
+                break
+        self._requests.clear()
+        self._pain_moment = None
+        if self._ending is not None:
+            raise self._ending
 
     async def _run_span(self, span: Span) -> int:
         """Run one span; the index of the next one. Raises _EndSession."""
@@ -191,6 +259,11 @@ class Session:
         self._paused_at_s = None
         self._is_waiting = False
         self._load_cues(span)
+        if span.drives:
+            self._worked = span
+        elif self._asks_pain and self._worked is not None and span.kind == "move":
+            self._pain_moment = "between"  # the person may answer, or not
+            self._emit(PainAsked("between"))
         try:
             next_index = await self._follow(span)
         finally:
@@ -219,7 +292,8 @@ class Session:
                 if next_index is not None:
                     return next_index
             deadline_s: float | None = None
-            if self._paused_at_s is None and not self._is_waiting:
+            if self._is_running:
+                self._permit(span)
                 await self._send_due(span)
                 if self._ending is not None or self._requests or self._lost:
                     continue
@@ -231,7 +305,28 @@ class Session:
                 else:
                     next_s = self._cues[0].at_s if self._cues else self._span_duration_s
                     deadline_s = self._span_start_s + min(next_s, self._span_duration_s)
+            if deadline_s is not None and span.drives:
+                deadline_s = min(deadline_s, self._clock.now() + self._supervisor.lease.renewal_s)
             await self._wait(deadline_s)
+
+    @property
+    def _is_running(self) -> bool:
+        return self._paused_at_s is None and not self._is_waiting
+
+    def _permit(self, span: Span) -> None:
+        """Renew the motor's permission where something is driven. Raises _EndSession."""
+        if not span.drives:
+            self._supervisor.lease.drop()
+            return
+        try:
+            self._supervisor.renew()
+        except RefusedError as problem:
+            raise _EndSession("stopped", str(problem)) from problem
+        if self._ending is not None:  # the permission had run out
+            raise self._ending
+
+    def _expire(self) -> None:
+        self.stop(f"nothing renewed the motor's permission for {LEASE_S:g} s: this computer slept or was too busy.")
 
     async def _send_due(self, span: Span) -> None:
         """Send what is due. Of several falls to one channel only the last; of several rises only the first.
@@ -365,6 +460,12 @@ class Session:
             )
         self._cues = deque(sorted(cues, key=lambda cue: cue.at_s)) if self._paused_at_s is None else deque()
 
+    def _judge(self, device: Device, status: Status) -> None:
+        try:
+            self._supervisor.judge(device, status)
+        except DeviceFaultError as problem:
+            self.stop(str(problem), "device_fault")
+
     def _fault(self, device: Device, problem: PercussError) -> None:
         """A device says that it must not be driven any longer."""
         if isinstance(problem, TransportError):
@@ -407,6 +508,7 @@ class Session:
 
     async def _halt_all(self) -> None:
         """Everything off now, without waiting for the devices' word: their status is watched."""
+        self._supervisor.lease.drop()
         self._levels.clear()
         self._next_rise_s.clear()
         self._cues.clear()

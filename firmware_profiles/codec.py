@@ -27,7 +27,7 @@ from firmware_profiles.frames import Frame, Value
 from firmware_profiles.schema import CommandName, Profile, ReportName
 from firmware_profiles.units import Level
 
-STATUS_FIELDS = ("running", "level", "battery_pct", "temperature_c")
+STATUS_FIELDS = ("running", "level", "battery_pct", "temperature_c", "force_n", "stalled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,17 @@ class Codec:
             return Version(str(values.get("firmware", "")))
         level = values.get("level")
         levels = {self._only_channel: Level(int(level))} if level is not None and self._only_channel is not None else {}
-        battery, temperature, running = values.get("battery_pct"), values.get("temperature_c"), values.get("running")
+        running, stalled = values.get("running"), values.get("stalled")
+        numbers = {
+            name: float(number)
+            for name in ("battery_pct", "temperature_c", "force_n")
+            if (number := values.get(name)) is not None
+        }
         return Status(
             running=None if running is None else bool(running),
             levels=levels,
-            battery_pct=None if battery is None else float(battery),
-            temperature_c=None if temperature is None else float(temperature),
+            stalled=None if stalled is None else bool(stalled),
+            **numbers,
         )
 
 

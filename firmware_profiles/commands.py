@@ -50,6 +50,8 @@ class Status:
     levels: Mapping[str, Level] = field(default_factory=dict)
     battery_pct: float | None = None
     temperature_c: float | None = None
+    force_n: float | None = None
+    stalled: bool | None = None
 
     @property
     def is_at_rest(self) -> bool:

@@ -133,7 +133,7 @@ def report_values(report: Report) -> dict[str, object]:
         values["level"] = next(iter(report.levels.values()))
     elif report.levels:
         values["levels"] = dict(report.levels)
-    for name in ("battery_pct", "temperature_c"):
+    for name in ("battery_pct", "temperature_c", "force_n", "stalled"):
         if (value := getattr(report, name)) is not None:
             values[name] = value
     return values

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from controller.devices import Device
-from controller.safety import Supervisor
+from controller.safety.supervisor import Supervisor
 from controller.sessions import Session
 from firmware_profiles.library import find_profile
 from routines.library import find_routine
@@ -41,7 +41,7 @@ async def _run(timeline: Timeline, profile: object) -> float:
     while not opening.done():
         await clock.advance(0.1)
     link.log.clear()
-    supervisor = Supervisor(timeline, SESSION_MAX_S)
+    supervisor = Supervisor(timeline, {"massager": device}, (), clock)
     session = Session(timeline, {"massager": device}, supervisor, clock=clock, emit=lambda _: None)
     began = time.perf_counter()
     running = asyncio.ensure_future(session.run())

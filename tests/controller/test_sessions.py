@@ -21,7 +21,7 @@ from controller.events import (
     SpanExtended,
     SpanStarted,
 )
-from controller.safety import Supervisor
+from controller.safety.supervisor import Supervisor
 from controller.sessions import Request, Session
 from firmware_profiles.capabilities import Role
 from firmware_profiles.commands import SetLevel
@@ -66,7 +66,12 @@ class Stage:
         self.device = device
         timeline = Timeline("test", tuple(spans), ("massager",))
         self.session = Session(
-            timeline, devices, Supervisor(timeline, 900.0), clock=self.clock, emit=self.events.append, **options
+            timeline,
+            devices,
+            Supervisor(timeline, devices, (), self.clock),
+            clock=self.clock,
+            emit=self.events.append,
+            **options,
         )
         self.start_s = 0.0
         self.running: asyncio.Task[SessionEnded]
@@ -403,7 +408,8 @@ async def test_stopping_while_a_lost_link_is_being_sought_stops_the_device_once_
 
 async def test_a_signal_may_never_drive_a_massager() -> None:
     span = place("calves", level=400, cap=600)
-    supervisor = Supervisor(Timeline("test", (span,), ("massager",)), 900.0)
+    stage = await Stage([span]).begin()
+    supervisor = stage.session._supervisor
     strong = SetLevel("head", Level(2400))
     sneaky = replace(span, signals=(Cue(0.0, "massager", strong),))
     for cue, level in ((Cue(0.0, "massager", strong), 0), (Cue(0.0, "massager", SetLevel("head", Level(600))), 0)):
