@@ -5,7 +5,8 @@
     PercussError
     ├── RefusedError                  asked for something outside the limits
     ├── FileError
-    │   └── RegistryError             the file of paired devices
+    │   ├── RegistryError             the file of paired devices
+    │   └── ScreeningError            the file of the screening's answers
     ├── TransportError                the link to a device
     │   ├── AdapterError              no radio, no D-Bus, no permission: trying again changes nothing
     │   ├── PairingError              the device and this computer did not agree
@@ -30,6 +31,10 @@ class RefusedError(PercussError):
 
 class RegistryError(FileError):
     """The file of paired devices cannot be read or written."""
+
+
+class ScreeningError(FileError):
+    """The answers to the screening cannot be read or written."""
 
 
 class TransportError(PercussError):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controller.errors import DeviceNotFoundError, RegistryError
+from controller.private_files import json_problem, write_private
 from firmware_profiles.folders import config_folder
 from firmware_profiles.tomlfile import did_you_mean
 
@@ -66,10 +65,9 @@ class Registry:
         try:
             return dict(_DevicesFile.model_validate_json(raw).devices)
         except ValidationError as problem:
-            first = problem.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
-            what = f"the paired devices cannot be understood: {first['msg'].rstrip('.')}."
-            raise RegistryError(what, path=self.path, line=_json_line(raw), key=key, fix=advice) from problem
+            why, line, key = json_problem(raw, problem)
+            what = f"the paired devices cannot be understood: {why}."
+            raise RegistryError(what, path=self.path, line=line, key=key, fix=advice) from problem
 
     def find(self, name: str) -> PairedDevice:
         """The device with this name. Raises DeviceNotFoundError with the near name."""
@@ -125,27 +123,6 @@ class Registry:
                 fix="Use up to 40 letters, digits, dots, dashes and underscores.",
             ) from problem
         try:
-            # mkstemp makes it 0600.
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".devices-")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(content + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, self.path)  # noqa: PTH105 - atomic on every system
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_private(self.path, content)
         except OSError as problem:
             raise self._unwritable(problem) from problem
-
-
-def _json_line(raw: bytes) -> int | None:
-    """The line where a file stops being JSON; None when it is JSON."""
-    try:
-        json.loads(raw)
-    except json.JSONDecodeError as problem:
-        return problem.lineno
-    except UnicodeDecodeError:
-        return 1
-    return None
