@@ -7,6 +7,7 @@
     ├── FileError
     │   ├── RegistryError             the file of paired devices
     │   └── ScreeningError            the file of the screening's answers
+    ├── JournalError                  the journal cannot be opened, read or written
     ├── TransportError                the link to a device
     │   ├── AdapterError              no radio, no D-Bus, no permission: trying again changes nothing
     │   ├── PairingError              the device and this computer did not agree
@@ -35,6 +36,10 @@ class RegistryError(FileError):
 
 class ScreeningError(FileError):
     """The answers to the screening cannot be read or written."""
+
+
+class JournalError(PercussError):
+    """The journal cannot be opened, read or written: nothing may run that is not written down."""
 
 
 class TransportError(PercussError):

@@ -40,6 +40,8 @@ from firmware_profiles.units import Level
 from routines.dose import pain_stops
 from routines.timeline import Cue, Span, Timeline
 
+BY_THE_PERSON = "stopped by the person"
+
 RECONNECT_BUDGET_S = 30.0
 """Real seconds for a lost link to come back, so that Stop can be sent."""
 
@@ -145,7 +147,7 @@ class Session:
         self._requests.append(request)
         self._wake.set()
 
-    def stop(self, reason: str = "stopped by the person", outcome: Outcome = "stopped") -> None:
+    def stop(self, reason: str = BY_THE_PERSON, outcome: Outcome = "stopped") -> None:
         """End the session. Stop goes out before anything else; calling it again changes nothing."""
         if self._ending is None:
             self._ending = _EndSession(outcome, reason)

@@ -17,6 +17,9 @@ UNVERIFIED_CAP_PERCENT = Percent(87.5)
 """2100 of 2400 ppm, the middle step of the rising plan in Sams 2025 (PMID 39663100): what a device may do at most
 until somebody has seen its profile work on the real thing."""
 
+DEAD_MAN = r"^(device: auto-off after \d+ s|host only)(: \S.*)?$"
+"""What stops the device when the computer is gone: itself, or nothing; then what is known of that."""
+
 _UUID16 = re.compile(r"^[0-9A-Fa-f]{4}$")
 _UUID128 = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 
@@ -186,7 +189,7 @@ class Profile(Table):
     roles: tuple[Role, ...] = Field(min_length=1)
     confidence: Confidence
     verified_on_hardware: bool
-    dead_man: str = Field(min_length=1)
+    dead_man: str = Field(pattern=DEAD_MAN)
     notes: tuple[str, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
     match: tuple[Match, ...] = ()

@@ -10,8 +10,10 @@ from controller.cli.devices import devices, forget, pair, scan
 from controller.cli.diagnosis import doctor
 from controller.cli.profiles import profiles
 from controller.cli.routine_files import routines
-from controller.cli.run import demo, run, set_level, stop
+from controller.cli.run import demo, run, set_level
+from controller.cli.screening import screening
 from controller.cli.simulate import simulate
+from controller.cli.stop import clear, stop
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,7 +27,11 @@ def percuss() -> None:
     """
 
 
-for _command in (scan, pair, devices, forget, run, set_level, stop, routines, profiles, simulate, doctor, demo):
+_COMMANDS = (
+    *(scan, pair, devices, forget, run, set_level, stop, clear, screening),
+    *(routines, profiles, simulate, doctor, demo),
+)
+for _command in _COMMANDS:
     percuss.add_command(_command)
 
 

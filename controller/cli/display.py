@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 from controller import events
-from controller.cli.keys import LEGEND
-from controller.sessions import Session
+from controller.cli.keys import LEGEND, PAIN_LEGEND
+from controller.sessions import BY_THE_PERSON, Session
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -60,6 +60,8 @@ def message_of(event: events.Event) -> str:
             return f"{extra_s:.0f} s more here."
         case events.IntensityChanged(change):
             return f"Intensity {change:+.0f} % from the plan."
+        case events.PainAsked() | events.PainTold():
+            return _pain_message(event)
         case events.LinkLost(device, reason):
             return f"{device}: {reason}"
         case events.LinkRestored(device):
@@ -68,6 +70,18 @@ def message_of(event: events.Event) -> str:
             return f"{device}: what it sent {reason}"
         case _:
             return ""
+
+
+def _pain_message(event: events.PainAsked | events.PainTold) -> str:
+    match event:
+        case events.PainAsked("between"):
+            return "How much does it hurt now? 0 to 9, x for 10."
+        case events.PainAsked(moment):
+            return f"How much does it hurt, {moment}? 0 (not at all) to 9, x for 10; space to go on without saying."
+        case events.PainTold(_, None):
+            return "Tingling, numbness or shooting pain: stopped."
+        case events.PainTold(_, score):
+            return f"Pain {score} of 10: written down."
 
 
 def end_message(ended: events.SessionEnded) -> str:
@@ -80,7 +94,7 @@ def end_message(ended: events.SessionEnded) -> str:
         "device_fault": "The device is at fault.",
         "stop_unconfirmed": "NOT CONFIRMED TO HAVE STOPPED.",
     }
-    reason = "" if ended.reason == "stopped by the person" else ended.reason
+    reason = "" if ended.reason == BY_THE_PERSON else ended.reason
     return f"{words[ended.outcome]} {reason}".strip()
 
 
@@ -210,7 +224,12 @@ class LiveDisplay:
         figures.add_row("reported", self._reported_text(), "")
         if progress.next_span is not None and progress.next_span.place != span.place:
             figures.add_row("next", Text(progress.next_span.place or progress.next_span.kind), "")
-        lines += [figures, Text(self._message, style="yellow"), Text(LEGEND, style="dim")]
+        lines += [
+            figures,
+            Text(self._message, style="yellow"),
+            Text(LEGEND, style="dim"),
+            Text(PAIN_LEGEND, style="dim"),
+        ]
         return Panel(Group(*lines), title=self._routine, title_align="left")
 
     def _asked_text(self) -> str:

@@ -6,19 +6,23 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import click
 
 from controller.cli.display import REFRESH_S, Display, make_display
 from controller.cli.exits import Exit
-from controller.cli.keys import KEYS, QUIT, keys_heard, restore_terminal
+from controller.cli.keys import KEYS, NERVE_SIGN, PAIN_KEYS, QUIT, keys_heard, restore_terminal
 from controller.cli.output import print_json, say
 from controller.events import Event, SessionEnded, event_json
-from controller.service.running import Binding, run_timeline
-from controller.sessions import Session
-from firmware_profiles.capabilities import Role
+from controller.service.binding import Bindings
+from controller.service.clearance import LeftOver
+from controller.service.emergency import why_told_to_stop
+from controller.service.running import Plan, Preparations, Wishes, run
+from controller.sessions import BY_THE_PERSON, Session
+from routines.bounds import Bound
 from routines.timeline import Timeline
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGQUIT", "SIGTSTP")
@@ -26,31 +30,28 @@ STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGQUIT", "SIGTSTP")
 
 
 async def drive(
-    timeline: Timeline,
-    bindings: Mapping[Role, Binding],
-    *,
-    speed: float = 1.0,
-    as_json: bool = False,
-    waits_for_key: bool = False,
+    plan: Plan, bindings: Bindings, wishes: Wishes, *, as_json: bool = False
 ) -> tuple[SessionEnded, list[Event]]:
-    """Run a timeline with everything a person needs around it; how it ended, and all that happened.
+    """Run a session with everything a person needs around it; how it ended, and all that happened.
 
     The first Ctrl-C (or SIGTERM, SIGHUP, or a reader that goes away) stops the motor, a second one quits.
     """
-    if bindings:
-        say(f"connecting to {', '.join(binding.name for binding in bindings.values())} …")
     driving = _Driving(make_display(is_quiet=as_json), as_json=as_json)
     with driving.signals_caught(), keys_heard(driving.key) as has_keys:
         refreshing = asyncio.create_task(driving.refresh())
+        is_real = not all(binding.is_simulated for binding in bindings.values())
         try:
-            ended = await run_timeline(
-                timeline,
+            ended = await run(
+                plan,
                 bindings,
+                wishes=replace(
+                    wishes,
+                    waits_for_key=wishes.waits_for_key and has_keys,
+                    can_be_resumed=has_keys,
+                    asks_pain=wishes.asks_pain and has_keys and is_real and not as_json,
+                ),
                 emit=driving.emit,
-                started=driving.begin,
-                speed=speed,
-                waits_for_key=waits_for_key and has_keys,
-                can_be_resumed=has_keys,
+                preparations=Preparations(_say_left_over, _say_planned(bindings), driving.begin),
             )
         except asyncio.CancelledError:
             # Before anything was driven there is no session that could end in order; later it has stopped everything.
@@ -59,6 +60,22 @@ async def drive(
             refreshing.cancel()
             driving.end()
     return ended, driving.events
+
+
+def _say_left_over(left_over: LeftOver) -> None:
+    session = left_over.session
+    say(f"The session {session.routine} of {session.started_utc:%Y-%m-%d %H:%M} UTC ended without a word.")
+    for name, what in left_over.stops.items():
+        say(f"  {name}: {what}.")
+
+
+def _say_planned(bindings: Bindings) -> Callable[[Timeline, Sequence[Bound]], None]:
+    def tell(_: Timeline, bounds: Sequence[Bound]) -> None:
+        for reason in dict.fromkeys(bound.reason for bound in bounds if bound.cap is not None):
+            say(f"Today: {reason}.")
+        say(f"connecting to {', '.join(binding.name for binding in bindings.values())} …")
+
+    return tell
 
 
 class _Driving:
@@ -91,14 +108,18 @@ class _Driving:
     def key(self, key: str) -> None:
         if key.lower() == QUIT:
             self.stop()
+        elif key.lower() == NERVE_SIGN and self._session is not None:
+            self._session.tell_nerve_sign()
+        elif (score := PAIN_KEYS.get(key.lower())) is not None and self._session is not None:
+            self._session.tell_pain(score)
         elif self._session is not None and (request := KEYS.get(key.lower())) is not None:
             self._session.request(request)
 
-    def stop(self) -> None:
+    def stop(self, reason: str = BY_THE_PERSON) -> None:
         """Stop; while nothing is driven yet, give up."""
         self._is_stopping = True
         if self._session is not None:
-            self._session.stop()
+            self._session.stop(reason)
         elif self._task is not None:
             self._task.cancel()
 
@@ -109,7 +130,7 @@ class _Driving:
             self.end()
             restore_terminal()
             with suppress(OSError):
-                say("quit before the stop was confirmed: look at the device and press its button if it runs.")
+                say("quit before the stop was confirmed; the guardian goes on stopping. Press the button if it runs.")
             os._exit(Exit.STOP_UNCONFIRMED)
         self._loop.call_soon_threadsafe(self.stop)
 
@@ -134,7 +155,8 @@ class _Driving:
         if number == signal.SIGINT:
             self.interrupt()
         else:
-            self._loop.call_soon_threadsafe(self.stop)
+            reason = why_told_to_stop() if number == signal.SIGTERM else BY_THE_PERSON
+            self._loop.call_soon_threadsafe(self.stop, reason)
 
     def _guarded(self, show: Callable[[], None]) -> None:
         """Show something; when nobody can see it any more, stop: a closed terminal must not leave a motor running."""

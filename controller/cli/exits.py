@@ -11,7 +11,7 @@ code  name               meaning
 5     not_found          no such device, or it cannot be reached: off, busy, no adapter, no permission
 6     link_lost          it was there and is gone
 7     device_fault       it is silent, garbled, or not doing what it was told
-8     bad_file           a routine, a profile or the file of paired devices cannot be used
+8     bad_file           a routine, a profile, the paired devices, the answers or the journal cannot be used
 9     stop_unconfirmed   Stop was sent and the device did not confirm it: press its button
 ====  =================  ===========================================================================
 """
@@ -51,6 +51,8 @@ _BY_ERROR: tuple[tuple[type[PercussError], Exit], ...] = (
     (PlanRefusedError, Exit.REFUSED),
     (errors.RefusedError, Exit.REFUSED),
     (errors.IdentityError, Exit.REFUSED),
+    (errors.GuardianError, Exit.REFUSED),
+    (errors.JournalError, Exit.BAD_FILE),
     (FileError, Exit.BAD_FILE),
     (ValueRefusedError, Exit.USAGE),
     (FrameError, Exit.USAGE),

@@ -20,7 +20,14 @@ KEYS = {
     "e": Request.EXTRA,
 }
 QUIT = "q"
+NERVE_SIGN = "t"
+"""Tingling, numbness or shooting pain: everything stops at once."""
+
+PAIN_KEYS = {**{str(score): score for score in range(10)}, "x": 10}
+"""How much it hurts, 0 to 10; the tenth has no digit of its own."""
+
 LEGEND = "space pause · s skip · b back · + − intensity · e extra time · q stop"
+PAIN_LEGEND = "t tingling, numb or shooting pain: stops · 0-9, x (ten) pain now"
 
 
 _restores: list[Callable[[], None]] = []

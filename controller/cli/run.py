@@ -1,4 +1,4 @@
-"""``run``, ``set``, ``stop`` and ``demo``: everything that moves a motor."""
+"""``run``, ``set`` and ``demo``: everything that moves a motor."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from controller.cli.output import print_json, print_table, say
+from controller.cli.output import print_table, say
 from controller.cli.plans import print_plan
 
 if TYPE_CHECKING:
     from controller.events import Event, SessionEnded
-    from controller.service.running import Binding
+    from controller.service.binding import Binding
+    from controller.service.running import Plan, Wishes
     from controller.service.simulation import Simulator
     from firmware_profiles.capabilities import Role
-    from routines.timeline import Timeline
+    from routines.loader import Routine
 
 DEFAULT_SIMULATOR = "theragun-gen4"
 DEMO_SPEED = 60.0
@@ -31,6 +32,7 @@ DEMO_SPEED = 60.0
 @click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, help="Time runs so fast; simulators only.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--wait-for-key", is_flag=True, help="At each place, wait for space before the motor starts.")
+@click.option("--pain", type=click.IntRange(0, 10), help="How much it hurts before, 0 to 10; else you are asked.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
 def run(
     routine: str,
@@ -39,6 +41,7 @@ def run(
     speed: float,
     dry_run: bool,
     wait_for_key: bool,
+    pain: int | None,
     as_json: bool,
 ) -> None:
     """Run a routine, by name or file.
@@ -53,7 +56,10 @@ def run(
         raise click.UsageError("--wait-for-key needs a terminal: nobody could press the key.")
     if not math.isfinite(speed):
         raise click.BadParameter("must be a number.", param_hint="--speed")
-    asyncio.run(_run(routine, _roles(on), simulated, speed, dry_run, wait_for_key, as_json))
+    from controller.service.running import Wishes
+
+    wishes = Wishes(speed=speed, waits_for_key=wait_for_key, asks_pain=pain is None, pain_before=pain)
+    asyncio.run(_run(routine, _roles(on), simulated, wishes, dry_run=dry_run, as_json=as_json))
 
 
 @click.command("set")
@@ -68,68 +74,29 @@ def set_level(name: str, intensity: str, duration: str, region: str | None, as_j
     For example: percuss set elite 40% --for 30s --region calves
     """
     import asyncio
+    from functools import partial
 
-    from controller.service import running
+    from controller.cli.driving import drive
+    from controller.cli.screening import ask_where_needed
+    from controller.service.binding import bind_paired
+    from controller.service.running import Wishes
     from routines.planner import plan_hold
 
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", intensity.strip())
     if found is None:
         raise click.BadParameter(f"{intensity!r} is no percentage such as 40%.", param_hint="INTENSITY")
-    binding = running.bind_paired(name)
-    timeline = plan_hold(
-        float(found.group(1)), _seconds(duration), running.capabilities({"massager": binding}), region=region
+    binding = bind_paired(name)
+    ask_where_needed([binding])
+    hold = partial(plan_hold, float(found.group(1)), _seconds(duration), region=region)
+    ended, _ = asyncio.run(
+        drive(
+            lambda devices, bounds: hold(devices, bounds=bounds),
+            {"massager": binding},
+            Wishes(asks_pain=False),
+            as_json=as_json,
+        )
     )
-    ended, _ = asyncio.run(_drive(timeline, {"massager": binding}, as_json=as_json))
     _exit(ended)
-
-
-@click.command()
-@click.argument("name", required=False)
-@click.option("--all", "stops_all", is_flag=True, help="Every paired device.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
-    """Stop a device, or all of them, and see it confirmed."""
-    import asyncio
-
-    from controller.cli.exits import Exit, exit_of_error
-    from controller.registry import Registry
-    from controller.service import running
-    from firmware_profiles.errors import PercussError
-
-    registry = Registry()
-    names = sorted(registry.devices())
-    if name is not None and not stops_all:
-        names = [name]
-    elif not stops_all and len(names) > 1:
-        raise click.UsageError(f"Which one? {', '.join(names)}; or --all.")
-    if not names:
-        say("nothing is paired, so there is nothing to stop.")
-        return
-    code = Exit.DONE
-    bindings = []
-    for each in names:
-        try:
-            bindings.append(running.bind_paired(each, registry))
-        except PercussError as problem:  # the others are stopped all the same
-            say(f"percuss: {problem}")
-            code = exit_of_error(problem)
-    results = asyncio.run(running.stop_devices(bindings, emit=lambda _: None))
-    told: dict[str, object] = {}
-    for each, result in results.items():
-        if isinstance(result, PercussError):
-            say(f"percuss: {result} If it runs, press its button.")
-            told[each] = {"error": str(result)}
-            code = exit_of_error(result)
-            continue
-        told[each] = {"proof": result.proof, "attempts": result.attempts}
-        if result.proof == "unconfirmed":
-            say(f"{each}: NOT CONFIRMED to have stopped. Press its button now.")
-            code = Exit.STOP_UNCONFIRMED
-        elif not as_json:
-            click.echo(f"{each}: stopped" + (" (it cannot report: look at it)" if result.proof != "confirmed" else ""))
-    if as_json:
-        print_json(told)
-    raise click.exceptions.Exit(code)
 
 
 @click.command()
@@ -157,52 +124,49 @@ def demo(routine: str, speed: float) -> None:
 
 
 async def _run(
-    routine_name: str,
-    on: dict[Role, str],
-    simulated: str | None,
-    speed: float,
-    dry_run: bool,
-    wait_for_key: bool,
-    as_json: bool,
+    routine_name: str, on: dict[Role, str], simulated: str | None, wishes: Wishes, *, dry_run: bool, as_json: bool
 ) -> None:
-    from controller.service import running, simulation
+    from controller.cli.driving import drive
+    from controller.cli.screening import ask_where_needed
+    from controller.service import binding, running, simulation
     from firmware_profiles.library import find_profile
     from routines.library import find_routine
-    from routines.planner import plan
 
     routine = find_routine(routine_name)
-    bindings = {role: running.bind_paired(name) for role, name in on.items()}
+    bindings = {role: binding.bind_paired(name) for role, name in on.items()}
     if simulated is None and "massager" not in bindings:
         simulated = _choose_massager(bindings)
+    plan = _plan_of(routine)
     async with AsyncExitStack() as stack:
         simulator = None
         if simulated is not None:
             profile = find_profile(simulated)
             role: Role = "massager" if "massager" in profile.roles and "massager" not in bindings else "timer"
-            if dry_run:
-                bindings[role] = running.Binding(profile.id, "", profile, is_simulated=True)
-            else:
-                # Planned before anything is started: a refusal costs nothing.
-                planned = {**bindings, role: running.Binding(profile.id, "", profile, is_simulated=True)}
-                plan(routine, running.capabilities(planned))
-                simulator = await stack.enter_async_context(simulation.started_simulator(simulated, speed=speed))
-                bindings[role] = running.bind_simulator(simulator)
-        timeline = plan(routine, running.capabilities(bindings))
+            # Planned before anything is started: a refusal costs nothing.
+            planned = {**bindings, role: binding.Binding(profile.id, "", profile, is_simulated=True)}
+            timeline = running.plan_for(plan, planned)
+            if not dry_run:
+                simulator = await stack.enter_async_context(simulation.started_simulator(simulated, speed=wishes.speed))
+                bindings[role] = binding.bind_simulator(simulator)
+        elif dry_run:
+            timeline = running.plan_for(plan, bindings)
         if dry_run:
             print_plan(timeline, as_json=as_json)
             return
-        ended, happened = await _drive(timeline, bindings, speed=speed, as_json=as_json, wait_for_key=wait_for_key)
+        ask_where_needed(bindings.values())
+        ended, happened = await drive(plan, bindings, wishes, as_json=as_json)
         if simulator is not None and not as_json:
             _print_observation(simulator, happened)
     _exit(ended)
 
 
 async def _demo(routine_name: str, speed: float) -> None:
+    from controller.cli.driving import drive
     from controller.registry import Registry
-    from controller.service import pairing, running, scanning, simulation
+    from controller.service import binding, pairing, scanning, simulation
+    from controller.service.running import Wishes
     from firmware_profiles.matching import choose_profile
     from routines.library import find_routine
-    from routines.planner import plan
 
     routine = find_routine(routine_name)
     say(f"1. A virtual {DEFAULT_SIMULATOR} starts, as a process of its own, on a virtual Bluetooth radio.")
@@ -217,25 +181,17 @@ async def _demo(routine_name: str, speed: float) -> None:
         name = pairing.suggest_name(found.name, profile, set())
         paired = await pairing.pair(found.url, profile, name=name, emit=lambda _: None)
         say(f"   {paired.name}: firmware {paired.identity.firmware}, stop {paired.stop.proof}")
-        binding = running.bind_paired(name, Registry())
-        timeline = plan(routine, running.capabilities({"massager": binding}))
         say(f"4. Run {routine_name} with time running {speed:g} times faster.")
-        ended, happened = await _drive(timeline, {"massager": binding}, speed=speed)
+        paired_binding = binding.bind_paired(name, Registry())
+        ended, happened = await drive(_plan_of(routine), {"massager": paired_binding}, Wishes(speed=speed))
         _print_observation(simulator, happened)
     _exit(ended)
 
 
-async def _drive(
-    timeline: Timeline,
-    bindings: dict[Role, Binding],
-    *,
-    speed: float = 1.0,
-    as_json: bool = False,
-    wait_for_key: bool = False,
-) -> tuple[SessionEnded, list[Event]]:
-    from controller.cli.driving import drive
+def _plan_of(routine: Routine) -> Plan:
+    from routines.planner import plan
 
-    return await drive(timeline, bindings, speed=speed, as_json=as_json, waits_for_key=wait_for_key)
+    return lambda devices, bounds: plan(routine, devices, bounds)
 
 
 def _roles(on: tuple[str, ...]) -> dict[Role, str]:
@@ -255,13 +211,13 @@ def _roles(on: tuple[str, ...]) -> dict[Role, str]:
 def _choose_massager(bindings: dict[Role, Binding]) -> str | None:
     """Bind the one paired massager; the profile to simulate when nothing is paired at all."""
     from controller.registry import Registry
-    from controller.service import running
+    from controller.service.binding import bind_paired
 
     names = [name for name in sorted(Registry().devices()) if name not in {b.name for b in bindings.values()}]
     if len(names) > 1:
         raise click.UsageError(f"Which device? Say --on {' or --on '.join(names)}.")
     if names:
-        bindings["massager"] = running.bind_paired(names[0])
+        bindings["massager"] = bind_paired(names[0])
         return None
     if bindings:
         return None

@@ -102,6 +102,7 @@ class Guardian:
                 self._write({"beat": number})
             await asyncio.sleep(BEAT_S)
             if self._loop.time() - self._echoed_s > SILENT_S:
+                self._process.kill()  # it would never end by itself, and it guards nothing
                 self._die("the guardian does not answer any more")
                 return
 

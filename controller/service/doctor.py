@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from controller import screening
+from controller.guardian.watching import Guardian
+from controller.journal import open_journal
 from controller.registry import Registry
+from controller.safety import latch
 from controller.service.simulation import running_simulators
 from firmware_profiles import library as profile_library
 from firmware_profiles.errors import PercussError
@@ -32,6 +37,10 @@ async def examine() -> list[Finding]:
         _virtual_bluetooth(),
         _configuration(),
         _paired_devices(),
+        _emergency_stop(),
+        await _guardian(),
+        _journal(),
+        _screening(),
         *_profiles(),
         _simulators(),
     ]
@@ -87,6 +96,38 @@ def _paired_devices() -> Finding:
     except PercussError as problem:
         return Finding("paired devices", False, f"{problem.where}: {problem.what}", problem.fix)
     return Finding("paired devices", True, ", ".join(names) or "none yet.")
+
+
+def _emergency_stop() -> Finding:
+    if (stop := latch.engaged()) is not None:
+        return Finding("emergency stop", False, f"it is in since {stop.since_utc}: nothing starts.", latch.CLEAR_IT)
+    return Finding("emergency stop", True, "it is not in.")
+
+
+async def _guardian() -> Finding:
+    try:
+        guardian = Guardian()
+        await guardian.guard([])
+    except PercussError as problem:
+        return Finding("guardian", False, problem.what, "Nothing runs without it. Is there memory left?")
+    guardian.release()
+    return Finding("guardian", True, "it starts, and would stop the motor if percuss died.")
+
+
+def _journal() -> Finding:
+    try:
+        open_journal().close()
+    except PercussError as problem:
+        return Finding("journal", False, str(problem), problem.fix)
+    return Finding("journal", True, "it can be written.")
+
+
+def _screening() -> Finding:
+    try:
+        screening.require(now_utc=datetime.now(UTC))
+    except PercussError as problem:
+        return Finding("screening", True, f"{problem.what} Simulators need none.")
+    return Finding("screening", True, "your answers hold.")
 
 
 def _profiles() -> list[Finding]:

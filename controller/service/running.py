@@ -1,154 +1,192 @@
-"""Bind devices to the roles of a timeline and run it; or just stop them."""
+"""Run a session: clear it, plan it, guard it, write it down. No front end moves a motor by any other way."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from controller.clock import Clock, SystemClock
 from controller.devices import Device
-from controller.errors import RefusedError, TransportError
-from controller.events import Announcer, Listener, SessionEnded
+from controller.errors import JournalError, RefusedError, TransportError
+from controller.events import Announcer, Event, Listener, SessionEnded
 from controller.guardian.wards import make_ward
 from controller.guardian.watching import Guardian
-from controller.registry import Registry
-from controller.safety import Supervisor
-from controller.service.simulation import Simulator, running_simulators
+from controller.journal import SessionRecord, open_journal
+from controller.safety import holds, latch
+from controller.safety.supervisor import Supervisor
+from controller.service.binding import Binding, Bindings, capabilities
+from controller.service.clearance import LeftOver, bounds_of_the_day, settle_left_overs
 from controller.sessions import Session
-from controller.stopping import StopResult
-from controller.transports import Identity, open_url
+from controller.transports import open_url
 from firmware_profiles.capabilities import Capabilities, Role
-from firmware_profiles.errors import PercussError
-from firmware_profiles.library import find_profile
-from firmware_profiles.schema import Profile
-from routines.schema import SESSION_MAX_S
+from routines.bounds import Bound
+from routines.errors import PlanRefusedError
 from routines.timeline import Timeline
+
+Plan = Callable[[Mapping[Role, Capabilities], Sequence[Bound]], Timeline]
+"""Makes the timeline for the devices at hand and the bounds of the day. Raises PlanRefusedError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
-    """A device that plays a role: where it is, what it is, and who it must be."""
+class Wishes:
+    """How a session should be run. ``pain_before`` is the person's answer, 0 to 10, where it was given beforehand."""
 
-    name: str
-    url: str
-    profile: Profile
-    expected: Identity | None = None
-    is_simulated: bool = False
-
-
-Bindings = Mapping[Role, Binding]
+    speed: float = 1.0
+    waits_for_key: bool = False
+    can_be_resumed: bool = False
+    asks_pain: bool = False
+    pain_before: int | None = None
 
 
-def bind_paired(name: str, registry: Registry | None = None) -> Binding:
-    """A paired device. Raises DeviceNotFoundError, RegistryError, ProfileError or MatchError."""
-    paired = (registry or Registry()).find(name)
-    identity = paired.identity
-    return Binding(
-        name=name,
-        url=paired.url,
-        profile=find_profile(paired.profile),
-        expected=Identity(identity.address, identity.serial, identity.firmware),
-        is_simulated=any(simulator.url == paired.url for simulator in running_simulators()),
-    )
+@dataclass(frozen=True, slots=True)
+class Preparations:
+    """Told while a session is prepared: sessions that were left over, then the plan and the bounds that it keeps."""
+
+    left_over: Callable[[LeftOver], None]
+    planned: Callable[[Timeline, Sequence[Bound]], None]
+    started: Callable[[Session], None]
 
 
-def bind_simulator(simulator: Simulator) -> Binding:
-    """A simulator that was started for this session."""
-    return Binding(simulator.name, simulator.url, find_profile(simulator.profile), is_simulated=True)
+def plan_for(plan: Plan, bindings: Bindings) -> Timeline:
+    """The timeline that `run` would run now, screening aside. Raises PlanRefusedError, RefusedError, JournalError."""
+    journal = open_journal()
+    try:
+        bounds = bounds_of_the_day(bindings.values(), journal, is_screened=False)
+    finally:
+        journal.close()
+    return plan(capabilities(bindings), _for_massager(bounds, bindings))
 
 
-def capabilities(bindings: Bindings) -> dict[Role, Capabilities]:
-    """What planning needs to know of the bound devices. Raises RefusedError for a device that cannot play its role."""
-    for role, binding in bindings.items():
-        if role not in binding.profile.roles:
-            able = " or ".join(binding.profile.roles)
-            raise RefusedError(f"cannot be the {role}.", where=binding.name, fix=f"Bind it as {able}.")
-    if len({binding.url for binding in bindings.values()}) < len(bindings):
-        raise RefusedError("one device cannot play two roles.", fix="Bind another device, or leave one role out.")
-    return {role: binding.profile.capabilities() for role, binding in bindings.items()}
-
-
-async def run_timeline(
-    timeline: Timeline,
-    bindings: Bindings,
-    *,
-    emit: Listener,
-    started: Callable[[Session], None],
-    speed: float = 1.0,
-    waits_for_key: bool = False,
-    can_be_resumed: bool = False,
+async def run(
+    plan: Plan, bindings: Bindings, *, wishes: Wishes, emit: Listener, preparations: Preparations
 ) -> SessionEnded:
-    """Open the devices, run the timeline, close the devices. ``started`` gets the session before its first command.
+    """Run what ``plan`` makes, on the bound devices, and see everything stopped.
 
-    ``speed`` makes the session's time run faster, which only simulators bear: with any other device it is refused.
-    Raises RefusedError, TransportError, IdentityError or DeviceFaultError when a device cannot be opened.
+    Time runs faster (``wishes.speed``) only on simulators. Raises RefusedError while the emergency stop is in or
+    without a valid screening, PlanRefusedError, JournalError, GuardianError, and TransportError, IdentityError or
+    DeviceFaultError when a device cannot be opened. Nothing has moved then.
     """
-    if speed != 1.0 and not all(binding.is_simulated for binding in bindings.values()):
+    if wishes.speed != 1.0 and not all(binding.is_simulated for binding in bindings.values()):
         names = ", ".join(binding.name for binding in bindings.values() if not binding.is_simulated)
         raise RefusedError("time can only run faster on simulators.", where=names, fix="Leave --speed out.")
-    clock = SystemClock(speed)
-    announce = Announcer(emit)
-    devices: dict[Role, Device] = {}
-    guardian = Guardian() if bindings else None
-    is_at_rest = True  # nothing has been driven yet
-    try:
-        for role, binding in bindings.items():
-            device = build_device(binding, clock=clock, emit=announce)
-            await device.open()
-            devices[role] = device
-        session = Session(
-            timeline,
-            devices,
-            Supervisor(timeline, SESSION_MAX_S),
-            clock=clock,
-            emit=announce,
-            waits_for_key=waits_for_key,
-            can_be_resumed=can_be_resumed,
-        )
-        announce.on_failure = lambda: session.stop("percuss itself failed")
-        if guardian is not None:
-            guardian.on_death = lambda why: session.stop(f"{why}, and nothing runs unguarded.")
-            await guardian.guard([make_ward(b.name, b.url, b.profile) for b in bindings.values()])
-        started(session)
-        is_at_rest = False
-        ended = await session.run()
-        is_at_rest = ended.outcome != "stop_unconfirmed"
-        if announce.failure is not None:
-            raise announce.failure
-        return ended
-    finally:
-        for device in devices.values():
-            with suppress(TransportError):
-                await device.close()
-        if guardian is not None and is_at_rest:
-            guardian.release()
-        elif guardian is not None:
-            guardian.hand_over()
-
-
-async def stop_devices(bindings: Iterable[Binding], *, emit: Listener) -> dict[str, StopResult | PercussError]:
-    """Connect to every device at once and stop it; the result, or the error, by name. One failure hides no other."""
-
-    async def stop_one(binding: Binding) -> StopResult | PercussError:
-        # Whoever answers at that address is stopped: a stop asks for no identity.
-        device = build_device(Binding(binding.name, binding.url, binding.profile), clock=SystemClock(), emit=emit)
+    with ExitStack() as stack:
+        # First: whoever engages the emergency stop from now on sees this process among those to be told.
+        for binding in bindings.values():
+            stack.enter_context(holds.held(binding.name, binding.url))
+        latch.require_clear()
+        journal = open_journal()
+        stack.callback(journal.close)
+        for left_over in await settle_left_overs(journal, emit=emit):
+            preparations.left_over(left_over)
         try:
-            await device.connect()  # nothing is asked: what does not answer is stopped all the same
-            return await device.stop()
-        except PercussError as problem:
-            return problem
+            bounds = bounds_of_the_day(bindings.values(), journal)
+            timeline = plan(capabilities(bindings), _for_massager(bounds, bindings))
+        except (RefusedError, PlanRefusedError) as refusal:
+            journal.note_refusal(str(refusal))
+            raise
+        preparations.planned(timeline, bounds)
+        record = journal.begin(
+            routine=timeline.routine,
+            devices={role: (binding.name, binding.profile.id) for role, binding in bindings.items()},
+            is_simulated=all(binding.is_simulated for binding in bindings.values()),
+            planned_s=timeline.duration_s,
+            speed=wishes.speed,
+        )
+        running = _Running(timeline, bindings, bounds, wishes, record, emit)
+        try:
+            return await running.run(preparations.started)
         finally:
-            with suppress(TransportError):
-                await device.close()
+            # In a thread: a disk that hangs must not keep anything waiting here.
+            await asyncio.to_thread(record.close)
 
-    targets = list(bindings)
-    results = await asyncio.gather(*(stop_one(binding) for binding in targets))
-    return {binding.name: result for binding, result in zip(targets, results, strict=True)}
+
+class _Running:
+    """One session with all that holds it: its devices, its guardian, its record."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        bindings: Bindings,
+        bounds: Sequence[Bound],
+        wishes: Wishes,
+        record: SessionRecord,
+        emit: Listener,
+    ) -> None:
+        self._timeline = timeline
+        self._bindings = bindings
+        self._bounds = bounds
+        self._wishes = wishes
+        self._record = record
+        self._clock = SystemClock(wishes.speed)
+
+        def tell(event: Event) -> None:
+            record.record(event)
+            emit(event)
+
+        self._announce = Announcer(tell)
+        self._devices: dict[Role, Device] = {}
+        self._is_at_rest = True  # nothing has been driven yet
+
+    async def run(self, started: Callable[[Session], None]) -> SessionEnded:
+        guardian = Guardian()
+        try:
+            for role, binding in self._bindings.items():
+                device = build_device(binding, clock=self._clock, emit=self._announce)
+                await device.open()
+                self._devices[role] = device
+            session = self._session()
+            guardian.on_death = lambda why: session.stop(f"{why}, and nothing runs unguarded.")
+            await guardian.guard([make_ward(b.name, b.url, b.profile) for b in self._bindings.values()])
+            started(session)
+            self._is_at_rest = False
+            ended = await session.run()
+            self._is_at_rest = ended.outcome != "stop_unconfirmed"
+            if self._announce.failure is not None:
+                raise self._announce.failure
+            return ended
+        finally:
+            for device in self._devices.values():
+                with suppress(TransportError):
+                    await device.close()
+            if self._is_at_rest:
+                guardian.release()
+            else:
+                guardian.hand_over()
+
+    def _session(self) -> Session:
+        session = Session(
+            self._timeline,
+            self._devices,
+            Supervisor(self._timeline, self._devices, self._bounds, self._clock),
+            clock=self._clock,
+            emit=self._announce,
+            waits_for_key=self._wishes.waits_for_key,
+            can_be_resumed=self._wishes.can_be_resumed,
+            asks_pain=self._wishes.asks_pain,
+            pain_before=self._wishes.pain_before,
+        )
+        self._announce.on_failure = lambda: session.stop("percuss itself failed")
+        loop = asyncio.get_running_loop()
+
+        def unwritten(problem: JournalError) -> None:
+            # From the writing thread. What is not written down cannot count towards the day's limits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(session.stop, f"the journal cannot be written: {problem}")
+
+        self._record.on_failure = unwritten
+        return session
 
 
 def build_device(binding: Binding, *, clock: Clock, emit: Listener) -> Device:
     """A device with its link, still closed."""
     transport = open_url(binding.url, binding.profile)
     return Device(binding.name, binding.profile, transport, clock=clock, emit=emit, expected=binding.expected)
+
+
+def _for_massager(bounds: Sequence[Bound], bindings: Bindings) -> tuple[Bound, ...]:
+    """The bounds that hold for a plan: those of another device do not."""
+    massager = bindings.get("massager")
+    name = massager.name if massager is not None else None
+    return tuple(bound for bound in bounds if bound.device in {None, name})

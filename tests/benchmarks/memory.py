@@ -12,15 +12,24 @@ from tests.helpers.processes import simulator
 
 SESSION = """
 import asyncio, resource, sys
-from controller.service.running import Binding, run_timeline
+from controller.service.binding import Binding
+from controller.service.running import Preparations, Wishes, run
 from firmware_profiles.library import find_profile
 from routines.library import find_routine
 from routines.planner import plan
 
-profile = find_profile("theragun-gen4")
-binding = Binding("gun", sys.argv[1], profile, is_simulated=True)
-timeline = plan(find_routine("piriformis-release"), {"massager": profile.capabilities()})
-asyncio.run(run_timeline(timeline, {"massager": binding}, emit=lambda _: None, started=lambda _: None, speed=60))
+binding = Binding("gun", sys.argv[1], find_profile("theragun-gen4"), is_simulated=True)
+routine = find_routine("piriformis-release")
+nothing = lambda *_: None
+asyncio.run(
+    run(
+        lambda devices, bounds: plan(routine, devices, bounds),
+        {"massager": binding},
+        wishes=Wishes(speed=60),
+        emit=nothing,
+        preparations=Preparations(nothing, nothing, nothing),
+    )
+)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -11,7 +11,6 @@ from controller.sessions import Session
 from firmware_profiles.library import find_profile
 from routines.library import find_routine
 from routines.planner import plan
-from routines.schema import SESSION_MAX_S
 from routines.timeline import Timeline
 from tests.benchmarks.figures import Figure, median_us
 from tests.helpers.manual_clock import ManualClock

@@ -48,7 +48,9 @@ async def _session(rate_hz: int, duration_s: int) -> list[float]:
         if type(event).__name__ == "SpanStarted":
             started = time.monotonic()
 
-    session = Session(timeline, {"timer": device}, Supervisor(timeline, {"timer": device}, (), clock), clock=clock, emit=begin)
+    session = Session(
+        timeline, {"timer": device}, Supervisor(timeline, {"timer": device}, (), clock), clock=clock, emit=begin
+    )
     await session.run()
     times = [at_s for at_s, frame, _ in link.log if at_s >= started and frame[1] == 1][:steps]
     return [(at_s - started - n / rate_hz) * 1000 for n, at_s in enumerate(times)]

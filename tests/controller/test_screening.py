@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller import screening
-from controller.errors import RefusedError
-from controller.screening import ScreeningError
+from controller.errors import RefusedError, ScreeningError
 from firmware_profiles.errors import FileError
 from routines.bounds import Bound
 from routines.schema import Intensity

@@ -77,7 +77,7 @@ class RunningSimulator:
 
 
 @contextmanager
-def simulator(folder: Path, *arguments: str) -> Iterator[RunningSimulator]:
+def simulator(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[RunningSimulator]:
     """A simulator that runs for the block, ready to be reached."""
     record = folder / f"record-{'-'.join(a.strip('-').replace('/', '_') for a in arguments)[:40]}.jsonl"
     process = subprocess.Popen(
@@ -85,6 +85,7 @@ def simulator(folder: Path, *arguments: str) -> Iterator[RunningSimulator]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=environment,
     )
     assert process.stdout is not None
     assert process.stderr is not None

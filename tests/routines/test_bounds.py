@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from firmware_profiles.capabilities import Capabilities, Role
 from routines.bounds import Bound
 from routines.errors import PlanRefusedError
 from routines.holding import plan_hold
@@ -9,7 +10,7 @@ from routines.planner import plan
 from routines.schema import Intensity
 from tests.routines.devices import gun, routine, step
 
-GUN = {"massager": gun()}
+GUN: dict[Role, Capabilities] = {"massager": gun()}
 CALVES = routine(step("calves", intensity="firm", duration="60s"))
 
 

@@ -1,0 +1,57 @@
+"""Which device plays which role, and how to reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.errors import RefusedError
+from controller.registry import Registry
+from controller.service.simulation import Simulator, running_simulators
+from controller.transports import Identity
+from firmware_profiles.capabilities import Capabilities, Role
+from firmware_profiles.library import find_profile
+from firmware_profiles.schema import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A device that plays a role: where it is, what it is, and who it must be."""
+
+    name: str
+    url: str
+    profile: Profile
+    expected: Identity | None = None
+    is_simulated: bool = False
+
+
+Bindings = Mapping[Role, Binding]
+
+
+def bind_paired(name: str, registry: Registry | None = None) -> Binding:
+    """A paired device. Raises DeviceNotFoundError, RegistryError, ProfileError or MatchError."""
+    paired = (registry or Registry()).find(name)
+    identity = paired.identity
+    return Binding(
+        name=name,
+        url=paired.url,
+        profile=find_profile(paired.profile),
+        expected=Identity(identity.address, identity.serial, identity.firmware),
+        is_simulated=any(simulator.url == paired.url for simulator in running_simulators()),
+    )
+
+
+def bind_simulator(simulator: Simulator) -> Binding:
+    """A simulator that was started for this session."""
+    return Binding(simulator.name, simulator.url, find_profile(simulator.profile), is_simulated=True)
+
+
+def capabilities(bindings: Bindings) -> dict[Role, Capabilities]:
+    """What planning needs to know of the bound devices. Raises RefusedError for a device that cannot play its role."""
+    for role, binding in bindings.items():
+        if role not in binding.profile.roles:
+            able = " or ".join(binding.profile.roles)
+            raise RefusedError(f"cannot be the {role}.", where=binding.name, fix=f"Bind it as {able}.")
+    if len({binding.url for binding in bindings.values()}) < len(bindings):
+        raise RefusedError("one device cannot play two roles.", fix="Bind another device, or leave one role out.")
+    return {role: binding.profile.capabilities() for role, binding in bindings.items()}

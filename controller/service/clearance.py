@@ -1,0 +1,91 @@
+"""What must be so before a motor may start: nothing latched, nothing left over, and what the day still allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from controller import screening
+from controller.errors import DeviceNotFoundError
+from controller.events import Listener
+from controller.journal import Journal, UnfinishedSession
+from controller.registry import Registry
+from controller.safety import holds
+from controller.service.binding import Binding, bind_paired
+from controller.service.emergency import stop_devices
+from firmware_profiles.errors import PercussError
+from routines.bounds import Bound
+from routines.dose import bounds_today
+from routines.own_limits import own_bounds
+
+LOOK_BACK = timedelta(days=400)
+"""How far back pain counts: a place that hurt stays gentle until a session there ends well."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """A session that ended without a word, what it drove, and what became of that: a sentence for each device."""
+
+    session: UnfinishedSession
+    stops: dict[str, str]
+
+
+def bounds_of_the_day(bindings: Iterable[Binding], journal: Journal, *, is_screened: bool = True) -> tuple[Bound, ...]:
+    """What holds for a session on these devices, on top of what the body and the devices bear.
+
+    The person's own limits hold everywhere; screening and earlier sessions only where a real device is driven. Raises
+    RefusedError without a valid screening, unless ``is_screened`` is false: for a plan that nobody runs.
+    """
+    bounds = own_bounds()
+    if all(binding.is_simulated for binding in bindings):
+        return bounds
+    now_utc = datetime.now(UTC)
+    if is_screened:
+        bounds += screening.require(now_utc=now_utc)
+    since_utc = now_utc - LOOK_BACK
+    return bounds + bounds_today(
+        journal.driven_since(since_utc),
+        journal.pain_since(since_utc),
+        now_utc=now_utc,
+        has_driven_before=journal.has_driven(),
+    )
+
+
+async def settle_left_overs(journal: Journal, *, emit: Listener) -> list[LeftOver]:
+    """Find sessions that ended without a word, stop what they drove, and close them in the journal.
+
+    What the guardian saw stop is not stopped again. Raises JournalError.
+    """
+    words = journal.take_guardian_log()
+    running = holds.holders()
+    settled = []
+    for session in journal.unfinished():
+        if session.pid in running:
+            continue
+        stops = {
+            word.device: f"the guardian stopped it ({word.proof})"
+            for word in words
+            if word.pid == session.pid and word.proof != "unconfirmed"
+        }
+        for name in session.devices.values():
+            if name not in stops:
+                stops[name] = await _stop_now(name, journal, emit=emit)
+        said = "; ".join(f"{name}: {what}" for name, what in stops.items())
+        journal.close_unfinished(session.id, reason=f"It ended without a word. {said}.", ended_utc=datetime.now(UTC))
+        settled.append(LeftOver(session, stops))
+    return settled
+
+
+async def _stop_now(name: str, journal: Journal, *, emit: Listener) -> str:
+    try:
+        binding = bind_paired(name, Registry())
+    except DeviceNotFoundError:
+        return "it is not paired any more, so nobody can stop it from here"
+    except PercussError as problem:
+        return f"it could not be stopped ({problem})"
+    result = (await stop_devices([binding], emit=emit))[name]
+    if isinstance(result, PercussError):
+        return f"IT COULD NOT BE STOPPED ({result}): look at it, and press its button if it runs"
+    journal.note_stop(name, result.proof, result.attempts, "command")
+    return f"it was stopped now ({result.proof})"

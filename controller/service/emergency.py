@@ -1,0 +1,86 @@
+"""Stop devices from outside: through the process that drives them, and then by connecting to them here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+
+from controller.clock import SystemClock
+from controller.devices import Device
+from controller.errors import TransportError
+from controller.events import Listener
+from controller.safety import holds, latch
+from controller.service.binding import Binding
+from controller.stopping import STOP_BUDGET_S, StopResult
+from controller.transports import open_url
+from firmware_profiles.errors import PercussError
+
+LET_GO_S = STOP_BUDGET_S + 2.0
+"""Real seconds that the process which drives a device has to stop it and let go of it."""
+
+LOOK_S = 0.02
+
+
+def stop_sessions() -> set[int]:
+    """Tell every process that drives something to stop; at once back. The processes that were told."""
+    told = holds.holders() - {os.getpid()}
+    return {pid for pid in told if _tell(pid)}
+
+
+async def stop_devices(bindings: Iterable[Binding], *, emit: Listener) -> dict[str, StopResult | PercussError]:
+    """Stop devices, all at once; the result, or the error, by name. One failure hides no other.
+
+    Whoever drives a device is told to stop it first, and when it has let go of it Stop is sent from here too, until the
+    device confirms it.
+    """
+    targets = list(bindings)
+    told = {pid for binding in targets if (pid := holds.holder(binding.url)) and pid != os.getpid() and _tell(pid)}
+    results = await asyncio.gather(*(_stop(binding, is_driven=bool(told), emit=emit) for binding in targets))
+    return {binding.name: result for binding, result in zip(targets, results, strict=True)}
+
+
+async def _stop(binding: Binding, *, is_driven: bool, emit: Listener) -> StopResult | PercussError:
+    if is_driven:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_S):
+                # It is another process: only looking tells.
+                while holds.holder(binding.url) is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_S)
+    # Whoever answers at that address is stopped: a stop asks for no identity, and takes no port for itself alone.
+    transport = open_url(binding.url, binding.profile, is_exclusive=False)
+    device = Device(binding.name, binding.profile, transport, clock=SystemClock(), emit=emit)
+    try:
+        await device.connect()  # nothing is asked: what does not answer is stopped all the same
+        return await device.stop()
+    except PercussError as problem:
+        return problem
+    finally:
+        with suppress(TransportError):
+            await device.close()
+
+
+def _tell(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except OSError:
+        return False
+    return True
+
+
+def engage() -> None:
+    """Keep everything from starting until `clear`. Raises RefusedError when that cannot be written down."""
+    latch.engage()
+
+
+def clear() -> str | None:
+    """Let things start again, on purpose; since when they could not, None when they could."""
+    stop = latch.clear()
+    return None if stop is None else stop.since_utc
+
+
+def why_told_to_stop() -> str:
+    """What to tell a person whose session was ended by a signal."""
+    return "the emergency stop was pressed" if latch.engaged() is not None else "another process asked for it"
