@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 # What the tests need besides Python, as program:Debian-package.
-PROGRAMS := dbus-daemon:dbus
+PROGRAMS := dbus-daemon:dbus pg_ctlcluster:postgresql
 
 .PHONY: help demo test check bench system clean
 

@@ -28,8 +28,8 @@ MISS_S = 1.2
 TICK_S = 0.1
 """How often the child looks whether its parent still lives; a closed pipe tells it at once."""
 
-BUDGET_S = 120.0
-"""Real seconds that the child goes on trying: nobody else will, and a device out of reach may come back."""
+BUDGET_S = 45.0
+"""Real seconds that the child goes on trying: a device that is out of reach for half a minute may come back."""
 
 LOG_NAME = "guardian.jsonl"
 

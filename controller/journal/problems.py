@@ -32,7 +32,8 @@ def told(place: Place) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError, ImportError) as problem:
-        raise journal_error(problem, place) from problem
+        # A traceback must not show a password either.
+        raise journal_error(problem, place) from (None if _tells_secret(problem, place) else problem)
 
 
 def journal_error(problem: Exception, place: Place) -> JournalError:
@@ -47,7 +48,10 @@ def journal_error(problem: Exception, place: Place) -> JournalError:
     elif isinstance(original, OSError):
         what, fix = "cannot be opened", f"{_MINE} {VARIABLE} names another place."
     elif place.path is None:
-        what, fix = "the database cannot be used", f"Is it running, and is what {VARIABLE} says right?"
+        what, fix = (
+            "the database cannot be used",
+            f"Does it run, is it percuss's own and in UTF-8, and is {VARIABLE} right?",
+        )
     else:
         what, fix = "cannot be used", _ELSEWHERE
     return JournalError(f"{what} ({_words(original, place)}).", where=place.where, fix=fix)
@@ -57,6 +61,10 @@ def _words(problem: BaseException | None, place: Place) -> str:
     """The first line of what it says itself."""
     said = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
     words = next((line.strip() for line in said.splitlines() if line.strip()), "").rstrip(".")
-    if not words or any(secret in said for secret in place.secrets):
+    if not words or _tells_secret(problem, place):
         return type(problem).__name__
     return words
+
+
+def _tells_secret(problem: BaseException | None, place: Place) -> bool:
+    return any(secret in str(problem) for secret in place.secrets)

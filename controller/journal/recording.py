@@ -64,7 +64,7 @@ class SessionRecord:
         """``number`` is the row of ``sessions``; ``writing`` an engine whose transactions start as writers."""
         self.id = number
         self.failure: JournalError | None = None
-        self.on_failure: Callable[[JournalError], None] = lambda _: None
+        self._on_failure: Callable[[JournalError], None] | None = None
         self._writing = writing
         self._place = place
         self._rows = SessionRows(number)
@@ -74,6 +74,19 @@ class SessionRecord:
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name=f"journal-{number}", daemon=True)
         self._thread.start()
+
+    @property
+    def on_failure(self) -> Callable[[JournalError], None]:
+        """Who is told of the failure. One who comes after it is told at once, so that nobody misses it."""
+        return self._on_failure or (lambda _: None)
+
+    @on_failure.setter
+    def on_failure(self, told_to: Callable[[JournalError], None]) -> None:
+        with self._failing:
+            is_late = self.failure is not None and self._on_failure is None
+            self._on_failure = told_to
+        if is_late and self.failure is not None:
+            told_to(self.failure)
 
     def record(self, event: Event) -> None:
         """Take an event to write it soon; events that the journal does not keep are left out."""
@@ -144,5 +157,6 @@ class SessionRecord:
             if self.failure is not None:
                 return
             self.failure = problem
+            told_to = self.on_failure
         with suppress(Exception):  # nobody is left to tell, and `failure` says it
-            self.on_failure(problem)
+            told_to(problem)

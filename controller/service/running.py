@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from controller.clock import Clock, SystemClock
 from controller.devices import Device
@@ -97,6 +98,12 @@ async def run(
         running = _Running(timeline, bindings, bounds, wishes, record, emit)
         try:
             return await running.run(preparations.started)
+        except BaseException as problem:
+            if not running.has_begun:
+                what = str(problem) or type(problem).__name__
+                ended_utc = datetime.now(UTC)
+                journal.close_unfinished(record.id, reason=what, ended_utc=ended_utc, outcome="not_started")
+            raise
         finally:
             # In a thread: a disk that hangs must not keep anything waiting here.
             await asyncio.to_thread(record.close)
@@ -121,25 +128,28 @@ class _Running:
         self._record = record
         self._clock = SystemClock(wishes.speed)
 
-        def tell(event: Event) -> None:
-            record.record(event)
-            emit(event)
-
-        self._announce = Announcer(tell)
+        self._announce = Announcer(emit)
         self._devices: dict[Role, Device] = {}
-        self._is_at_rest = True  # nothing has been driven yet
+        self.has_begun = False
+        self._is_at_rest = True
+
+    def _tell(self, event: Event) -> None:
+        # Apart: whatever becomes of a display, what happens is written down.
+        self._record.record(event)
+        self._announce(event)
 
     async def run(self, started: Callable[[Session], None]) -> SessionEnded:
         guardian = Guardian()
         try:
             for role, binding in self._bindings.items():
-                device = build_device(binding, clock=self._clock, emit=self._announce)
+                device = build_device(binding, clock=self._clock, emit=self._tell)
                 await device.open()
                 self._devices[role] = device
             session = self._session()
             guardian.on_death = lambda why: session.stop(f"{why}, and nothing runs unguarded.")
             await guardian.guard([make_ward(b.name, b.url, b.profile) for b in self._bindings.values()])
             started(session)
+            self.has_begun = True
             self._is_at_rest = False
             ended = await session.run()
             self._is_at_rest = ended.outcome != "stop_unconfirmed"
@@ -161,7 +171,7 @@ class _Running:
             self._devices,
             Supervisor(self._timeline, self._devices, self._bounds, self._clock),
             clock=self._clock,
-            emit=self._announce,
+            emit=self._tell,
             waits_for_key=self._wishes.waits_for_key,
             can_be_resumed=self._wishes.can_be_resumed,
             asks_pain=self._wishes.asks_pain,

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -60,16 +61,12 @@ def server(programs: Path) -> Iterator[Postgres]:
     # Not under pytest's folders: the path of a socket is short, and another user must get there.
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         folder = Path(name)
-        uid, gid = _other_user()
-        os.chown(folder, uid, gid)
+        somebody = _somebody_else(folder)
         data = folder / "data"
-        # As root it refuses to run.
         environment = {"LC_ALL": "C", "PATH": os.environ["PATH"], "HOME": name}
         made = subprocess.run(
             [programs / "initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-            user=uid,
-            group=gid,
-            extra_groups=[],
+            **somebody,
             env=environment,
             cwd=folder,
             capture_output=True,
@@ -79,9 +76,7 @@ def server(programs: Path) -> Iterator[Postgres]:
         assert made.returncode == 0, made.stderr
         with subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-            user=uid,
-            group=gid,
-            extra_groups=[],
+            **somebody,
             env=environment,
             cwd=folder,
             stderr=subprocess.PIPE,
@@ -106,10 +101,11 @@ def server(programs: Path) -> Iterator[Postgres]:
                 reader.join()
 
 
-def _other_user() -> tuple[int, int]:
-    """Who runs the server: this user, or somebody without power when this one is root."""
+def _somebody_else(folder: Path) -> dict[str, Any]:
+    """How to start the server, which refuses to run as root: as somebody without power, who gets the folder."""
     if os.getuid() != 0:
-        return os.getuid(), os.getgid()
+        return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     entry = names.get("postgres") or names["nobody"]
-    return entry.pw_uid, entry.pw_gid
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}

@@ -248,6 +248,8 @@ def test_a_dead_device_is_not_found(tmp_path: Path) -> None:
     with simulator(tmp_path, "theragun-gen4", "--ble") as gun_before:
         assert percuss("pair", "--timeout", "2", "--as", "gun").returncode == 0
         assert gun_before.url
+    # What no simulator answers for is a real device.
+    assert percuss("screening", "--none").returncode == 0
     result = percuss("run", "piriformis-release")
     assert result.returncode == 5
     assert result.stdout == ""
