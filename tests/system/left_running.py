@@ -93,6 +93,13 @@ class Victim:
         """Whether no channel of the simulator turns."""
         return self._rest_s(0.0) is not None
 
+    def wait_until_it_turns(self) -> None:
+        """Wait for the motor to have really started. Time only bounds a hang."""
+        deadline_s = time.monotonic() + HANG_S
+        while self.is_at_rest():
+            assert time.monotonic() < deadline_s, "it never turned"
+            time.sleep(0.02)
+
     def watch(self, since_s: float, *, patience_s: float = 30.0) -> Trial:
         """Wait for the first Stop after a moment, and for rest."""
         stop_s = self._seconds_until(lambda: self._first_stop_s(since_s), since_s, patience_s)

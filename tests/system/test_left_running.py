@@ -125,6 +125,7 @@ def test_a_guardian_that_is_gone_ends_the_session(how: str) -> None:
 def test_when_both_are_killed_the_next_start_says_so_and_stops_the_device() -> None:
     with victim("BLE", speed=1.0) as session:
         session.wait_for("level_asked")
+        session.wait_until_it_turns()
         _kill_both(session)
         assert not session.is_at_rest(), "nobody could have stopped it"
         again = session.percuss("set", "device", "50%", "--for", "1s", "--region", "hamstrings")
@@ -136,6 +137,7 @@ def test_when_both_are_killed_the_next_start_says_so_and_stops_the_device() -> N
 def test_when_both_are_killed_the_emergency_stop_reaches_the_device() -> None:
     with victim("BLE", speed=1.0) as session:
         session.wait_for("level_asked")
+        session.wait_until_it_turns()
         _kill_both(session)
         assert session.percuss("stop", "--all").returncode == 0
         assert session.is_at_rest()
