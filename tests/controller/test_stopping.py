@@ -1,6 +1,7 @@
 """Stop on a link that does what a test says: what is written, how often, and what counts as proof."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -81,8 +82,8 @@ class Bench:
             await self.clock.advance(step_s * self.clock.speed)
         raise AssertionError("it never finished")
 
-    async def stopped(self, **options: float) -> StopResult:
-        return await self.finished(self.stopper.until_confirmed(self.reopen, **options))
+    async def stopped(self, budget_s: float = STOP_BUDGET_S) -> StopResult:
+        return await self.finished(self.stopper.until_confirmed(self.reopen, budget_s=budget_s))
 
     @property
     def stops(self) -> list[bytes]:
@@ -103,7 +104,7 @@ async def test_stop_is_repeated_until_the_device_says_that_it_rests() -> None:
     assert await bench.stopped() == StopResult("confirmed", 5)
     assert bench.stops == [FIRST, SECOND] * 5
     first = [at_s for at_s, frame, _ in bench.link.log if frame == FIRST]
-    gaps = [later - earlier for earlier, later in zip(first, first[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(first)]
     assert gaps == pytest.approx([STOP_REPEAT_S] * 4, abs=0.1)
 
 
@@ -275,7 +276,7 @@ async def test_the_last_word_counts_when_a_device_says_rest_and_then_that_it_run
 async def test_another_way_to_write_stands_in_and_is_repeated_too() -> None:
     bench = await Bench().opened()
     bench.motor.deaf_to = 2
-    written = []
+    written: list[int] = []
 
     async def write() -> None:
         written.append(len(written))
@@ -318,6 +319,7 @@ async def test_a_link_that_breaks_as_soon_as_it_is_open_is_not_tried_without_a_p
     bench = Bench()
 
     async def reopen() -> None:
+        assert bench.link.opens < 100, "it goes round and round without letting time pass"
         await bench.reopen()
         bench.link.is_open = False
 

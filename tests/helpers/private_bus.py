@@ -35,15 +35,21 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 def private_bus() -> Iterator[str]:
     """Run a dbus-daemon for the block; gives its address."""
     # Not under pytest's folders: the path of a socket must fit into 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="bus-") as folder:
-        config = Path(folder) / "bus.conf"
-        config.write_text(_CONFIG.format(socket=Path(folder) / "bus"), encoding="utf-8")
-        command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
-            assert daemon.stdout is not None
-            address = daemon.stdout.readline().strip()
-            assert address, "dbus-daemon did not start"
-            try:
-                yield address.split(",guid=")[0]
-            finally:
-                daemon.terminate()
+    with tempfile.TemporaryDirectory(prefix="bus-") as folder, bus_in(Path(folder)) as address:
+        yield address
+
+
+@contextmanager
+def bus_in(folder: Path) -> Iterator[str]:
+    """Run a dbus-daemon whose socket is in a folder: a second one there has the same address."""
+    config = folder / "bus.conf"
+    config.write_text(_CONFIG.format(socket=folder / "bus"), encoding="utf-8")
+    command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        address = daemon.stdout.readline().strip()
+        assert address, "dbus-daemon did not start"
+        try:
+            yield address.split(",guid=")[0]
+        finally:
+            daemon.terminate()
