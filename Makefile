@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What the tests need besides Python, as program:Debian-package.
 PROGRAMS := dbus-daemon:dbus pg_ctlcluster:postgresql
 
-.PHONY: help demo test check bench system clean
+.PHONY: help demo test check bench faults system clean
 
 help: ## Show this.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -27,6 +27,10 @@ check: $(VENV)/.dev ## ruff, mypy, import contracts, profiles and routines.
 
 bench: $(VENV)/.dev ## Benchmarks, as ratios to the raw library in the same run.
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+faults: $(VENV)/.dev ## A thousand seeded fault scenarios, then 400 sessions killed and 80 frozen at random moments.
+	@$(BIN)/python -m tests.faults $(ARGS)
+	@$(BIN)/python -m tests.system.left_running
 
 system:
 	@missing=; for pair in $(PROGRAMS); do command -v $${pair%%:*} >/dev/null 2>&1 || missing="$$missing $${pair##*:}"; done; \

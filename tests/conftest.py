@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.docs.hazards import unproved
+
 # A budget per example would be a wall-clock test; a hang is caught by pytest-timeout.
 settings.register_profile("percuss", deadline=None, print_blob=True)
 settings.load_profile("percuss")
@@ -23,9 +25,15 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a run that skipped something where nothing may be skipped (PERCUSS_FORBID_SKIPS)."""
+    """Fail a full run (PERCUSS_FORBID_SKIPS) that skipped something, or that left a hazard's measure unproved."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
-    if reporter is not None and skipped and os.environ.get("PERCUSS_FORBID_SKIPS"):
-        reporter.write_line(f"{len(skipped)} test(s) were skipped, and none may be here.", red=True)
+    if reporter is None or not os.environ.get("PERCUSS_FORBID_SKIPS"):
+        return
+    problems = []
+    if skipped := reporter.stats.get("skipped", []):
+        problems.append(f"{len(skipped)} test(s) were skipped, and none may be here.")
+    passed = {report.nodeid for report in reporter.stats.get("passed", [])}
+    problems += [f"docs/hazards.toml: not run and passed: {name}" for name in unproved(passed)]
+    for problem in problems:
+        reporter.write_line(problem, red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

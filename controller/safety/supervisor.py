@@ -36,7 +36,7 @@ BATTERY_MIN_PCT = 5.0
 """Below it nothing runs: a radio that browns out before its motor cannot be stopped. Own choice."""
 
 TEMPERATURE_MAX_C = 60.0
-"""Above it nothing runs: a housing at 60 °C burns skin in seconds (ISO 13732-1). Own choice of the threshold."""
+"""Above it nothing runs: metal of 60 °C burns within seconds of touching it (ISO 13732-1). Own choice."""
 
 FORCE_MAX_N = 60.0
 """Above it nothing runs: about the weight of six kilograms on one spot. Own choice; no bundled profile reports it."""
