@@ -17,7 +17,7 @@ from controller.cli.exits import Exit
 from controller.cli.keys import KEYS, NERVE_SIGN, PAIN_KEYS, QUIT, keys_heard, restore_terminal
 from controller.cli.output import print_json, say
 from controller.events import Event, SessionEnded, event_json
-from controller.service.binding import Bindings
+from controller.service.binding import Bindings, touches_a_body
 from controller.service.clearance import LeftOver
 from controller.service.emergency import why_told_to_stop
 from controller.service.running import Plan, Preparations, Wishes, run
@@ -39,7 +39,6 @@ async def drive(
     driving = _Driving(make_display(is_quiet=as_json), as_json=as_json)
     with driving.signals_caught(), keys_heard(driving.key) as has_keys:
         refreshing = asyncio.create_task(driving.refresh())
-        is_real = not all(binding.is_simulated for binding in bindings.values())
         try:
             ended = await run(
                 plan,
@@ -48,7 +47,7 @@ async def drive(
                     wishes,
                     waits_for_key=wishes.waits_for_key and has_keys,
                     can_be_resumed=has_keys,
-                    asks_pain=wishes.asks_pain and has_keys and is_real and not as_json,
+                    asks_pain=wishes.asks_pain and has_keys and touches_a_body(bindings) and not as_json,
                 ),
                 emit=driving.emit,
                 preparations=Preparations(_say_left_over, _say_planned(bindings), driving.begin),

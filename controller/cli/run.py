@@ -86,7 +86,7 @@ def set_level(name: str, intensity: str, duration: str, region: str | None, as_j
     if found is None:
         raise click.BadParameter(f"{intensity!r} is no percentage such as 40%.", param_hint="INTENSITY")
     binding = bind_paired(name)
-    ask_where_needed([binding])
+    ask_where_needed({"massager": binding})
     hold = partial(plan_hold, float(found.group(1)), _seconds(duration), region=region)
     ended, _ = asyncio.run(
         drive(
@@ -153,7 +153,7 @@ async def _run(
         if dry_run:
             print_plan(timeline, as_json=as_json)
             return
-        ask_where_needed(bindings.values())
+        ask_where_needed(bindings)
         ended, happened = await drive(plan, bindings, wishes, as_json=as_json)
         if simulator is not None and not as_json:
             _print_observation(simulator, happened)

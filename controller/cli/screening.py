@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import click
 from controller.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from controller.service.binding import Binding
+    from controller.service.binding import Bindings
     from routines.bounds import Bound
     from routines.screening import Answer, AnsweredSide, Answers, Question, Reason, Verdict
 
@@ -71,12 +70,13 @@ def screening(
         _conclude(answers, now_utc, as_json=as_json)
 
 
-def ask_where_needed(bindings: Iterable[Binding]) -> None:
+def ask_where_needed(bindings: Bindings) -> None:
     """Ask the questions before a real device is driven, where somebody is there to answer and no answers hold."""
     from controller import screening as store
+    from controller.service.binding import touches_a_body
     from routines.screening import answered, assess
 
-    if not sys.stdin.isatty() or all(binding.is_simulated for binding in bindings):
+    if not sys.stdin.isatty() or not touches_a_body(bindings):
         return
     answers = store.load()
     if answers is not None and not assess(answers, now_utc=datetime.now(UTC)).is_expired:

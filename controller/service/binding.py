@@ -55,3 +55,9 @@ def capabilities(bindings: Bindings) -> dict[Role, Capabilities]:
     if len({binding.url for binding in bindings.values()}) < len(bindings):
         raise RefusedError("one device cannot play two roles.", fix="Bind another device, or leave one role out.")
     return {role: binding.profile.capabilities() for role, binding in bindings.items()}
+
+
+def touches_a_body(bindings: Bindings) -> bool:
+    """Whether a real device plays the massager; a lamp, a buzzer and a simulator touch nobody."""
+    massager = bindings.get("massager")
+    return massager is not None and not massager.is_simulated

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,7 @@ from controller.events import Listener
 from controller.journal import Journal, UnfinishedSession
 from controller.registry import Registry
 from controller.safety import holds
-from controller.service.binding import Binding, bind_paired
+from controller.service.binding import Bindings, bind_paired, touches_a_body
 from controller.service.emergency import stop_devices
 from firmware_profiles.errors import PercussError
 from routines.bounds import Bound
@@ -31,14 +30,14 @@ class LeftOver:
     stops: dict[str, str]
 
 
-def bounds_of_the_day(bindings: Iterable[Binding], journal: Journal, *, is_screened: bool = True) -> tuple[Bound, ...]:
+def bounds_of_the_day(bindings: Bindings, journal: Journal, *, is_screened: bool = True) -> tuple[Bound, ...]:
     """What holds for a session on these devices, on top of what the body and the devices bear.
 
-    The person's own limits hold everywhere; screening and earlier sessions only where a real device is driven. Raises
+    The person's own limits hold everywhere; screening and earlier sessions only where a real massager is driven. Raises
     RefusedError without a valid screening, unless ``is_screened`` is false: for a plan that nobody runs.
     """
     bounds = own_bounds()
-    if all(binding.is_simulated for binding in bindings):
+    if not touches_a_body(bindings):
         return bounds
     now_utc = datetime.now(UTC)
     if is_screened:
@@ -70,17 +69,19 @@ async def settle_left_overs(journal: Journal, *, emit: Listener) -> list[LeftOve
         }
         for name in session.devices.values():
             if name not in stops:
-                stops[name] = await _stop_now(name, journal, emit=emit)
+                stops[name] = await _stop_now(name, session, journal, emit=emit)
         said = "; ".join(f"{name}: {what}" for name, what in stops.items())
         journal.close_unfinished(session.id, reason=f"It ended without a word. {said}.", ended_utc=datetime.now(UTC))
         settled.append(LeftOver(session, stops))
     return settled
 
 
-async def _stop_now(name: str, journal: Journal, *, emit: Listener) -> str:
+async def _stop_now(name: str, session: UnfinishedSession, journal: Journal, *, emit: Listener) -> str:
     try:
         binding = bind_paired(name, Registry())
     except DeviceNotFoundError:
+        if session.is_simulated:
+            return "it was a simulator"
         return "it is not paired any more, so nobody can stop it from here"
     except PercussError as problem:
         return f"it could not be stopped ({problem})"

@@ -17,7 +17,7 @@ from controller.guardian.watching import Guardian
 from controller.journal import SessionRecord, open_journal
 from controller.safety import holds, latch
 from controller.safety.supervisor import Supervisor
-from controller.service.binding import Binding, Bindings, capabilities
+from controller.service.binding import Binding, Bindings, capabilities, touches_a_body
 from controller.service.clearance import LeftOver, bounds_of_the_day, settle_left_overs
 from controller.sessions import Session
 from controller.transports import open_url
@@ -54,7 +54,7 @@ def plan_for(plan: Plan, bindings: Bindings) -> Timeline:
     """The timeline that `run` would run now, screening aside. Raises PlanRefusedError, RefusedError, JournalError."""
     journal = open_journal()
     try:
-        bounds = bounds_of_the_day(bindings.values(), journal, is_screened=False)
+        bounds = bounds_of_the_day(bindings, journal, is_screened=False)
     finally:
         journal.close()
     return plan(capabilities(bindings), _for_massager(bounds, bindings))
@@ -82,7 +82,7 @@ async def run(
         for left_over in await settle_left_overs(journal, emit=emit):
             preparations.left_over(left_over)
         try:
-            bounds = bounds_of_the_day(bindings.values(), journal)
+            bounds = bounds_of_the_day(bindings, journal)
             timeline = plan(capabilities(bindings), _for_massager(bounds, bindings))
         except (RefusedError, PlanRefusedError) as refusal:
             journal.note_refusal(str(refusal))
@@ -91,7 +91,7 @@ async def run(
         record = journal.begin(
             routine=timeline.routine,
             devices={role: (binding.name, binding.profile.id) for role, binding in bindings.items()},
-            is_simulated=all(binding.is_simulated for binding in bindings.values()),
+            is_simulated=not touches_a_body(bindings),
             planned_s=timeline.duration_s,
             speed=wishes.speed,
         )
