@@ -225,6 +225,8 @@ class Session:
             self.tell_pain(self._pain_before)
         elif self._asks_pain:
             await self._ask_pain("before")
+        if self._ending is not None:
+            raise self._ending
         self._span_start_s = self._clock.now()
 
     async def _stop_shielded(self, end: _EndSession) -> SessionEnded:

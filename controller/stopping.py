@@ -97,22 +97,28 @@ class Stopper:
         `write` where more has to happen with it.
         """
         attempts = 0
+        blind = 0
+        is_fresh = False
         deadline_s = self._now_s() + budget_s
         while self._now_s() < deadline_s:
             attempts += 1
             try:
                 await (write or self.write)()
+                if self.can_confirm and await self._rests():
+                    return StopResult("confirmed", attempts)
                 if not self.can_confirm:
-                    if attempts >= BLIND_STOPS:
+                    blind += 1
+                    if blind >= BLIND_STOPS:
                         return StopResult("cannot_report", attempts)
                     await self._sleep(STOP_REPEAT_S)
-                elif await self._rests():
-                    return StopResult("confirmed", attempts)
-            except PercussError:
-                # A link that takes nothing any more, twice, is opened anew.
+                is_fresh = False
+            except Exception:  # noqa: BLE001 - whatever it is, Stop is tried again
+                # A link that takes nothing any more, twice, is opened anew; one that breaks again at once gets a pause.
                 is_stuck = not self._transport.is_open or attempts % 2 == 0
-                if not is_stuck or not await _succeeds(reopen, max(0.0, deadline_s - self._now_s())):
+                is_new = is_stuck and await _succeeds(reopen, max(0.0, deadline_s - self._now_s()))
+                if is_fresh or not is_new:
                     await self._sleep(STOP_REPEAT_S)
+                is_fresh = is_new
         return StopResult("unconfirmed", attempts)
 
     async def _rests(self) -> bool:
@@ -142,6 +148,6 @@ async def _succeeds(reopen: Callable[[], Awaitable[None]], budget_s: float) -> b
     try:
         async with asyncio.timeout(budget_s):
             await reopen()
-    except (PercussError, TimeoutError):
+    except Exception:  # noqa: BLE001 - a link that cannot be opened, for whatever reason
         return False
     return True

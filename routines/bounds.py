@@ -34,9 +34,7 @@ class Bound:
 
     def holds_at(self, region: str | None, side: Side | None) -> bool:
         """Whether it holds there. A place without a name may be any: every bound holds."""
-        if region is None or self.region is None:
-            return True
-        return self.region == region and (side is None or self.side in {None, side})
+        return (region is None or self.region in {None, region}) and (side is None or self.side in {None, side})
 
 
 def refusal(bounds: Iterable[Bound], region: str | None, sides: Iterable[Side | None]) -> Bound | None:

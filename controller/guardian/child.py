@@ -31,6 +31,11 @@ TICK_S = 0.1
 BUDGET_S = 45.0
 """Real seconds that the child goes on trying: a device that is out of reach for half a minute may come back."""
 
+TELL_S = 0.05
+"""Real seconds that the terminal gets to take a sentence before the guardian goes on without waiting."""
+
+ENDED = "percuss ended without stopping its devices"
+
 LOG_NAME = "guardian.jsonl"
 
 
@@ -47,8 +52,8 @@ class Child:
         self._wards: list[tuple[Ward, _Guarded]] = []
 
     def hear(self) -> None:
-        """Read the parent's lines until it is gone; runs in a thread."""
-        with suppress(OSError, ValueError):
+        """Read the parent's lines until it is gone; runs in a thread. What makes no sense counts as its end."""
+        try:
             for line in sys.stdin.buffer:
                 self._heard_s = time.monotonic()
                 words = json.loads(line)
@@ -59,7 +64,10 @@ class Child:
                 elif "release" in words:
                     self._is_released = True
                     break
-        self._loop.call_soon_threadsafe(self._call, "percuss ended without stopping its devices")
+        except Exception as problem:  # noqa: BLE001 - whatever it is: the devices are stopped
+            _tell_person(f"percuss guardian: what percuss said makes no sense ({type(problem).__name__}).")
+        finally:
+            self._loop.call_soon_threadsafe(self._call, ENDED)
 
     async def watch(self) -> None:
         """Wait until the parent is gone or silent, then stop everything; at once back when it released the child."""
@@ -68,7 +76,7 @@ class Child:
                 async with asyncio.timeout(TICK_S):
                     await self._called.wait()
             if os.name == "posix" and os.getppid() != self._parent:
-                self._call("percuss ended without stopping its devices")
+                self._call(ENDED)
             elif self._wards and self._heard_s is not None and time.monotonic() - self._heard_s > MISS_S:
                 self._call(f"percuss did not answer for {MISS_S:g} s and was ended")
                 self._end_parent()
@@ -87,7 +95,7 @@ class Child:
             for ward, _ in guarded:
                 load_link(ward.url)  # what takes time is done now
         except Exception as problem:  # noqa: BLE001 - whatever it is: without a guardian nothing starts
-            print(f"percuss guardian: {problem}", file=sys.stderr, flush=True)  # noqa: T201
+            _tell_person(f"percuss guardian: {problem}")
             os._exit(1)
         self._wards = guarded
         _say({"guarding": len(guarded)})
@@ -110,8 +118,6 @@ class Child:
             "cannot_report": f"sent Stop to {ward.name}, which cannot say whether it stopped: look at it",
             "unconfirmed": f"COULD NOT STOP {ward.name}. PRESS ITS BUTTON NOW, or take its power away. {problem}",
         }[result.proof]
-        with suppress(OSError):
-            print(f"percuss guardian: {self._cause}. It {told}.", file=sys.stderr, flush=True)  # noqa: T201
         line = {
             "at_utc": datetime.now(UTC).isoformat(),
             "pid": self._parent,
@@ -126,6 +132,7 @@ class Child:
             folder.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(folder / LOG_NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w") as log:
                 log.write(json.dumps(line) + "\n")
+        _tell_person(f"percuss guardian: {self._cause}. It {told}.")
 
 
 class _Guarded:
@@ -154,6 +161,18 @@ class _Guarded:
                 self.stopper.hear(is_at_rest=report.is_at_rest)
 
 
+def _tell_person(text: str) -> None:
+    """Say something on the terminal, which may take nothing (Ctrl-S, a full pipe): that must keep nothing waiting."""
+
+    def write() -> None:
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode() + b"\n")
+
+    writing = threading.Thread(target=write, name="guardian-voice", daemon=True)
+    writing.start()
+    writing.join(TELL_S)
+
+
 def _say(words: dict[str, Any]) -> None:
     with suppress(OSError):  # nobody listens any more; what is to do is done all the same
         os.write(sys.stdout.fileno(), json.dumps(words).encode() + b"\n")
@@ -174,5 +193,4 @@ def main() -> None:
             signal.signal(number, signal.SIG_IGN)
     asyncio.run(_run())
     # At once: a link that hangs on closing keeps nobody waiting.
-    sys.stderr.flush()
     os._exit(0)

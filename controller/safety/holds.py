@@ -66,7 +66,7 @@ def _holder(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        return None if _lock(file) else _pid_in(file)
+        return None if _lock(file, is_shared=True) else _pid_in(file)
     finally:
         os.close(file)
 
@@ -96,8 +96,8 @@ def _lock_patiently(file: int) -> bool:
     return False
 
 
-def _lock(file: int) -> bool:
-    """Take the lock of an open file; whether it was free."""
+def _lock(file: int, *, is_shared: bool = False) -> bool:
+    """Take the lock of an open file; whether it was free. Those who only look share it, where the system can."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -108,7 +108,7 @@ def _lock(file: int) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

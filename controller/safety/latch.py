@@ -45,7 +45,7 @@ def engaged() -> EmergencyStop | None:
         return EmergencyStop("an unknown time")  # when in doubt, stopped
     try:
         return EmergencyStop(str(json.loads(text)["since_utc"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return EmergencyStop("an unknown time")
 
 

@@ -28,6 +28,7 @@ class Lease:
         self._clock = clock
         self._until_s: float | None = None
         self._has_expired = False
+        self._has_ended = False
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -42,6 +43,8 @@ class Lease:
 
     def renew(self) -> None:
         """Let the motor run for `LEASE_S` more. A permission that ran out is not renewed: it has expired."""
+        if self._has_ended:
+            return
         now_s = self._clock.now()
         if self._has_expired or (self._until_s is not None and now_s >= self._until_s):
             self._expire()
@@ -56,6 +59,7 @@ class Lease:
 
     def end(self) -> None:
         """Give it back for good."""
+        self._has_ended = True
         self.drop()
         if self._watch is not None:
             self._watch.cancel()

@@ -138,18 +138,20 @@ class Supervisor:
     def _check_level(self, span: Span, role: Role, command: SetLevel) -> None:
         device = self._devices[role].capabilities
         channel = device.channels[command.channel]
-        region = None if span.region is None else regions()[span.region]
-        if region is not None and not region.drivable:
-            raise RefusedError(f"is never driven: {region.why_not}.", where=span.place)
-        sides = _sides(span, channel)
-        if (bound := refusal(self._bounds[role], span.region, sides)) is not None:
-            raise RefusedError(f"is left alone today: {bound.reason}.", where=span.place)
-        if channel.levels.is_switch:
-            return  # it has no strength; the person sets it
-        cap = tightest_cap(region, sides, device, channel.levels, self._bounds[role])
-        most = channel.levels.not_above(channel.levels.percent_of_ppm(cap.ppm))
-        if command.level > most:
-            raise RefusedError(f"level {command.level} is above {most}: {cap.reason}.", where=span.place)
+        # Where the plan says that it works, and where the zone really is: the tighter of both holds.
+        for place in dict.fromkeys((span.region, channel.region or span.region)):
+            region = None if place is None else regions()[place]
+            if region is not None and not region.drivable:
+                raise RefusedError(f"is never driven: {region.why_not}.", where=span.place)
+            sides = _sides(span, channel)
+            if (bound := refusal(self._bounds[role], place, sides)) is not None:
+                raise RefusedError(f"is left alone today: {bound.reason}.", where=span.place)
+            if channel.levels.is_switch:
+                continue  # it has no strength; the person sets it
+            cap = tightest_cap(region, sides, device, channel.levels, self._bounds[role])
+            most = channel.levels.not_above(channel.levels.percent_of_ppm(cap.ppm))
+            if command.level > most:
+                raise RefusedError(f"level {command.level} is above {most}: {cap.reason}.", where=span.place)
 
     def _check_rise(self, span: Span, role: Role, command: SetLevel, level: Level) -> None:
         device = self._devices[role]

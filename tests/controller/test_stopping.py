@@ -243,6 +243,18 @@ async def test_a_device_that_cannot_report_gets_stop_three_times_and_proves_noth
     assert bench.clock.now() - began_s == pytest.approx(2 * STOP_REPEAT_S, abs=0.06)
 
 
+@pytest.mark.parametrize("gone_s", [0.0, 2.0])
+async def test_a_device_that_cannot_report_gets_stop_three_times_also_after_its_link_came_back(gone_s: float) -> None:
+    bench = Bench(can_report=False)
+    bench.link.can_open = False
+    stopping = asyncio.ensure_future(bench.stopper.until_confirmed(bench.reopen))
+    await bench.clock.advance(gone_s)
+    bench.link.can_open = True
+    result = await bench.finished(stopping)
+    assert result.proof == "cannot_report"
+    assert bench.link.frames == [FIRST, SECOND] * 3
+
+
 async def test_a_device_that_cannot_report_and_takes_nothing_is_unconfirmed() -> None:
     bench = Bench(can_report=False)
     bench.link.can_open = False

@@ -37,6 +37,7 @@ async def run(deed: str, devices: list[Device], guardian: Guardian) -> None:
             raise ZeroDivisionError
         case "hand over":
             guardian.hand_over()
+            print(await asyncio.to_thread(guardian._process.wait), flush=True)
             await asyncio.sleep(FOR_EVER_S)
         case "release":
             guardian.release()

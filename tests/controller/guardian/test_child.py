@@ -11,8 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,20 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 class Driven:
     """A simulator, and a process that drives it with a guardian behind."""
 
-    def __init__(self, device: RunningSimulator, process: "subprocess.Popen[str]") -> None:
-        self.device = device
+    def __init__(self, device: RunningSimulator | None, process: "subprocess.Popen[str]") -> None:
+        self._device = device
         self.process = process
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
         assert line, process.stderr.read()
         self.guardian_pid = int(json.loads(line)["guardian"])
-        self.before = len(device.recorded("rx"))
+        self.before = len(device.recorded("rx")) if device is not None else 0
+
+    @property
+    def device(self) -> RunningSimulator:
+        assert self._device is not None
+        return self._device
 
     def said(self) -> str:
         """What was said on stderr until both the process and its guardian had ended."""
@@ -66,7 +72,9 @@ def is_at_rest(device: RunningSimulator) -> bool:
 
 
 @contextmanager
-def driving(deed: str, *pairs: str, device: RunningSimulator, options: tuple[str, ...] = ()) -> Iterator[Driven]:
+def driving(
+    deed: str, *pairs: str, device: RunningSimulator | None = None, options: tuple[str, ...] = ()
+) -> Iterator[Driven]:
     """The process, running while the block does."""
     with subprocess.Popen(
         [*PARENT, *options, deed, *pairs],
@@ -79,6 +87,20 @@ def driving(deed: str, *pairs: str, device: RunningSimulator, options: tuple[str
             yield Driven(device, process)
         finally:
             process.kill()
+
+
+def wait_until(fact: Callable[[], bool], patience_s: float = HANG_S) -> None:
+    """Look until a fact holds. Time only bounds a hang."""
+    deadline_s = time.monotonic() + patience_s
+    while not fact():
+        assert time.monotonic() < deadline_s, "it never came"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def log_lines(home: Path) -> list[dict[str, Any]]:
@@ -169,9 +191,11 @@ def test_a_pipe_that_is_closed_is_enough_and_its_process_lives_on(
 ) -> None:
     profile, device = link
     with driving("hand over", device.url, profile, device=device) as driven:
+        assert driven.process.stdout is not None
+        assert driven.process.stdout.readline() == "0\n", "its exit code"
+        assert driven.process.poll() is None
         assert driven.process.stderr is not None
         errors = driven.process.stderr.readline()
-        assert driven.process.poll() is None
         assert_stopped(driven, profile, home, cause=ENDED, errors=errors)
 
 
@@ -198,16 +222,20 @@ def test_every_device_of_a_session_is_stopped_and_written_down(tmp_path: Path, h
 
 
 def test_a_device_that_is_out_of_reach_keeps_no_other_from_being_stopped(tmp_path: Path, home: Path) -> None:
-    with simulator(tmp_path, "nlr-hf8", "--pty") as pad, simulator(tmp_path, "nlr-hf8", "--tcp") as gone:
-        with driving("sleep", gone.url, "nlr-hf8", pad.url, "nlr-hf8", device=pad) as driven:
-            gone.process.kill()
-            driven.process.kill()
-            assert driven.process.stderr is not None
-            said = driven.process.stderr.readline()
-            assert "device1" in said
-            assert is_at_rest(pad)
-            assert [line["device"] for line in log_lines(home)] == ["device1"]
-            os.kill(driven.guardian_pid, signal.SIGKILL)  # it would go on for two minutes
+    with (
+        simulator(tmp_path, "nlr-hf8", "--pty") as pad,
+        simulator(tmp_path, "nlr-hf8", "--tcp") as gone,
+        driving("sleep", gone.url, "nlr-hf8", pad.url, "nlr-hf8", device=pad) as driven,
+    ):
+        gone.process.kill()
+        driven.process.kill()
+        assert driven.process.stderr is not None
+        said = driven.process.stderr.readline()
+        assert "device1" in said
+        assert is_at_rest(pad)
+        wait_until(lambda: bool(log_lines(home)))
+        assert [line["device"] for line in log_lines(home)] == ["device1"]
+        os.kill(driven.guardian_pid, signal.SIGKILL)  # it would go on seeking the other
 
 
 # ---- what cannot be opened at once --------------------------------------------------------------------------------
@@ -242,16 +270,11 @@ def test_a_device_that_is_busy_is_tried_until_it_is_free(tmp_path: Path, home: P
 
 
 def test_a_device_that_appears_late_is_stopped_when_it_does(tmp_path: Path, home: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"socket://127.0.0.1:{port}"
-    with subprocess.Popen(
-        [*PARENT, "--unopened", "exit", url, "nlr-hf8"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.wait(HANG_S) == 7
+    port = free_port()
+    with driving("exit", f"socket://127.0.0.1:{port}", "nlr-hf8", options=("--unopened",)) as driven:
+        assert driven.process.wait(HANG_S) == 7
         with simulator(tmp_path, "nlr-hf8", "--tcp", "--port", str(port)) as pad:
-            _, errors = process.communicate(timeout=HANG_S)
+            errors = driven.said()
             assert STOPS["nlr-hf8"] in " ".join(line["hex"] for line in pad.recorded("rx"))
     assert "sent Stop to device0" in errors
     assert [line["proof"] for line in log_lines(home)] == ["cannot_report"]
@@ -315,12 +338,12 @@ class BareChild:
 
 
 @contextmanager
-def bare_child(code: str = MAIN) -> Iterator[BareChild]:
+def bare_child(code: str = MAIN, *, stderr: int = subprocess.PIPE) -> Iterator[BareChild]:
     with subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
     ) as process:
         try:
             yield BareChild(process)
@@ -337,8 +360,7 @@ def pad(tmp_path: Path) -> Iterator[RunningSimulator]:
 def set_running(pad: RunningSimulator) -> None:
     with socket.create_connection(("127.0.0.1", int(pad.url.rsplit(":", 1)[1]))) as link:
         link.sendall(b"M1128\r")
-        while is_at_rest(pad):
-            pass
+        wait_until(lambda: not is_at_rest(pad))
 
 
 def test_a_heartbeat_is_echoed() -> None:
@@ -440,6 +462,31 @@ def test_a_terminal_that_is_gone_does_not_keep_it_from_stopping(pad: RunningSimu
     assert [line["proof"] for line in log_lines(home)] == ["cannot_report"]
 
 
+def test_a_terminal_that_takes_nothing_does_not_keep_the_next_device_from_being_stopped(
+    tmp_path: Path, home: Path, pad: RunningSimulator
+) -> None:
+    """Its output is held (Ctrl-S, a pager), while one device is stopped and the other out of reach."""
+    set_running(pad)
+    port = free_port()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while os.write(writer, b"x" * 65536):
+            pass
+    os.set_blocking(writer, True)
+    try:
+        with bare_child(stderr=writer) as child:
+            child.guard((pad.url, "nlr-hf8"), (f"socket://127.0.0.1:{port}", "lcus-relay"))
+            child.pipe.close()
+            wait_until(lambda: is_at_rest(pad))
+            with simulator(tmp_path, "lcus-relay", "--tcp", "--port", str(port)) as relay:
+                wait_until(lambda: bool(relay.recorded("rx")), patience_s=20.0)
+                wait_until(lambda: len(log_lines(home)) == 2, patience_s=20.0)
+    finally:
+        os.close(reader)  # whoever writes ends now
+        os.close(writer)
+
+
 def test_a_state_folder_that_cannot_be_written_does_not_keep_it_from_stopping(
     pad: RunningSimulator, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -478,9 +525,7 @@ def test_a_device_that_never_confirms_is_told_loudly(
 
 
 def test_a_device_that_is_never_there_is_told_loudly_and_why(home: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"socket://127.0.0.1:{free.getsockname()[1]}"
+    url = f"socket://127.0.0.1:{free_port()}"
     with bare_child(IMPATIENT.format(budget_s=1.0)) as child:
         child.guard((url, "nlr-hf8"))
         code, errors = child.end()
@@ -498,12 +543,6 @@ def test_the_log_grows_by_a_line_for_each_time(home: Path, pad: RunningSimulator
             child.end()
     assert [line["device"] for line in log_lines(home)] == ["device0", "device0"]
     assert (home / LOG_NAME).stat().st_mode & 0o077 == 0, "it tells what somebody did with their body"
-
-
-def test_it_tries_for_two_minutes() -> None:
-    from controller.guardian import child
-
-    assert child.BUDGET_S == 120.0
 
 
 # ---- what it knows ------------------------------------------------------------------------------------------------
