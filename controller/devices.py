@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from controller.clock import Clock, wait_until
 from controller.errors import DeviceFaultError, IdentityError, LinkLostError, RetryableError, TransportError
@@ -22,6 +23,7 @@ from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame, Command, QueryStatus, QueryVersion, SetLevel, Status, Stop, Version
 from firmware_profiles.errors import PercussError
 from firmware_profiles.schema import Profile
+from firmware_profiles.units import Level
 
 ANSWER_S = 2.0
 """Real seconds that a device that can answer has to do so."""
@@ -31,6 +33,12 @@ DISOBEY_S = 4.0
 
 WRITE_S = 1.5
 """Real seconds that a device may take to acknowledge a command: less than the motor's permission lasts."""
+
+POLL_END_S = 0.1
+"""Real seconds that a question under way gets to end."""
+
+REST_REPEAT_S = 1.2
+"""Real seconds after which an off is written again to a device that has not said that it rests: it may be lost."""
 
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
 """Real seconds between attempts to reconnect; the last one repeats."""
@@ -81,6 +89,8 @@ class Device:
         self._status_changed = asyncio.Event()
         self._version_heard = asyncio.Event()
         self._poll: asyncio.Task[None] | None = None
+        self._resting: asyncio.Task[None] | None = None
+        self._rising: int | None = None
 
     @property
     def can_confirm_stop(self) -> bool:
@@ -126,6 +136,7 @@ class Device:
 
     async def close(self) -> None:
         """Close the link. It does not stop the motor: that is `stop`, before."""
+        self._end_rest()
         await self._end_poll()
         await self._transport.close()
 
@@ -145,6 +156,7 @@ class Device:
                 await self._clock.sleep_until(self._next_write_s)
             if halts != self._halts:
                 return
+            self._rising = halts if isinstance(command, SetLevel) and command.level else None
             try:
                 async with asyncio.timeout(WRITE_S):
                     for write in writes:
@@ -153,6 +165,8 @@ class Device:
                 raise DeviceFaultError(
                     "does not acknowledge what is written to it.", where=self.name, fix="Switch it off and on again."
                 ) from None
+            finally:
+                self._rising = None
             self._next_write_s = self._clock.now() + self.profile.write_gap_s * self._clock.speed
             if halts == self._halts:
                 self._remember(command)
@@ -166,6 +180,7 @@ class Device:
         ran = [channel for channel, level in self._asked.items() if level]
         self._asked = dict.fromkeys(self.profile.channels, 0)
         self._asked_s = self._now_s()
+        self._watch_rest()
         try:
             await self._stopper.write()
         finally:
@@ -174,8 +189,10 @@ class Device:
 
     async def stop(self) -> StopResult:
         """Send Stop until the device says that it is at rest, or the budget ends. Never raises for its sake."""
+        self._end_rest()
         await self._end_poll()
         result = await self._stopper.until_confirmed(self._reopen, write=self.halt)
+        self._end_rest()
         self._emit(DeviceStopped(self.name, result.proof, result.attempts))
         return result
 
@@ -228,6 +245,8 @@ class Device:
             self._asked = dict.fromkeys(self.profile.channels, 0)
         elif isinstance(command, SetLevel):
             self._asked[command.channel] = command.level
+            if not command.level:
+                self._watch_rest()
             levels = self.capabilities.channels[command.channel].levels
             self._emit(
                 LevelAsked(
@@ -315,8 +334,41 @@ class Device:
         poll, self._poll = self._poll, None
         if poll is not None:
             poll.cancel()
-            # However it ended: nothing may come between a stop and the wire.
-            await asyncio.wait({poll})
+            # However it ends, and even if a driver swallows the cancellation: a stop does not wait for it.
+            await asyncio.wait({poll}, timeout=POLL_END_S)
+
+    def _watch_rest(self) -> None:
+        if self._resting is None or self._resting.done():
+            self._resting = asyncio.create_task(self._repeat_rest())
+
+    def _end_rest(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+
+    async def _repeat_rest(self) -> None:
+        """Write the offs again until the device says that it rests; one that cannot say so gets them on and on."""
+        while True:
+            asked_s = self._asked_s
+            await self._real_sleep(REST_REPEAT_S)
+            quiet = [channel for channel, level in self._asked.items() if not level]
+            is_all = len(quiet) == len(self._asked)
+            if not quiet or (is_all and self._has_rested_since(asked_s)):
+                return
+            if self._rising == self._halts or asked_s != self._asked_s:
+                continue  # something else was asked meanwhile
+            with suppress(PercussError, TimeoutError):
+                if is_all:
+                    await self._stopper.write()
+                    continue
+                async with self._lock:
+                    for channel in [channel for channel in quiet if not self._asked[channel]]:
+                        async with asyncio.timeout(WRITE_S):
+                            for write in self._codec.encode(SetLevel(channel, Level(0))):
+                                await self._transport.write(write.data, with_response=write.with_response)
+
+    def _has_rested_since(self, moment_s: float) -> bool:
+        is_fresh = self._heard_s > moment_s
+        return self.can_confirm_stop and is_fresh and self.status is not None and self.status.is_at_rest
 
     async def _heard(self, answer: asyncio.Event, within_s: float) -> bool:
         return await wait_until(self._clock, answer, self._clock.now() + within_s * self._clock.speed)

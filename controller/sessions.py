@@ -352,15 +352,18 @@ class Session:
             if self._ending is not None or role not in self._devices:
                 continue
             self._supervisor.check(span, cue, self._levels.get((role, channel), Level(0)))
-            is_late |= self._rises(cue) and offset_s - cue.at_s > LATE_RISE_S
+            is_rise = self._rises(cue)
             try:
                 await self._devices[role].send(cue.command)
             except TransportError as problem:
                 self._fault(self._devices[role], problem)
                 return
+            # From when it was written, which may be later than when it was due.
+            is_late |= is_rise and self._offset_s() + ROUNDING_S - cue.at_s > LATE_RISE_S
+            self._supervisor.sent(cue)
             self._note_level(span, role, channel, cue)
         if is_late:
-            self._load_cues(span, offset_s)
+            self._load_cues(span, self._offset_s())
 
     def _rises(self, cue: Cue) -> bool:
         if not isinstance(cue.command, SetLevel):
@@ -487,7 +490,7 @@ class Session:
         lost = [device for device, _ in self._lost.values()]
         self._lost.clear()
         seeking = [asyncio.ensure_future(device.reconnect(RECONNECT_BUDGET_S)) for device in lost]
-        reconnecting = asyncio.gather(*seeking)
+        reconnecting = asyncio.gather(*seeking, return_exceptions=True)
         try:
             while not reconnecting.done() and self._ending is None:
                 waking = asyncio.ensure_future(self._wake.wait())
@@ -501,12 +504,12 @@ class Session:
             # They must have let go of their links before anybody else stops the devices.
             await asyncio.wait(seeking)
         if self._ending is not None:
-            reconnecting.cancel()
             raise self._ending
-        try:
-            await reconnecting
-        except TransportError:
-            raise _EndSession("link_lost", f"{problem} It did not come back.") from problem
+        for result in await reconnecting:
+            if isinstance(result, TransportError):
+                raise _EndSession("link_lost", f"{problem} It did not come back.") from result
+            if isinstance(result, BaseException):
+                raise result
         if not self._can_be_resumed:
             raise _EndSession("link_lost", f"{problem} It came back and was stopped; nobody is here to go on.")
 

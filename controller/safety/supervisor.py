@@ -91,6 +91,11 @@ class Supervisor:
             self._check_rise(span, cue.role, command, level)
             self._rises[cue.role, command.channel] = self._clock.now()
 
+    def sent(self, cue: Cue) -> None:
+        """Count a rise from when it was written; between the check and that a command may have had to wait."""
+        if isinstance(cue.command, SetLevel) and (key := (cue.role, cue.command.channel)) in self._rises:
+            self._rises[key] = max(self._rises[key], self._clock.now())
+
     def judge(self, device: Device, status: Status) -> None:
         """Say whether a device may go on, by what it reports. Raises DeviceFaultError."""
         if status.battery_pct is not None and status.battery_pct < BATTERY_MIN_PCT:
