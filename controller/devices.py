@@ -90,6 +90,7 @@ class Device:
         self._version_heard = asyncio.Event()
         self._poll: asyncio.Task[None] | None = None
         self._resting: asyncio.Task[None] | None = None
+        self._rest_writing = asyncio.Lock()
         self._rising: int | None = None
 
     @property
@@ -154,10 +155,13 @@ class Device:
         async with self._lock:
             if self._next_write_s > self._clock.now():
                 await self._clock.sleep_until(self._next_write_s)
-            if halts != self._halts:
-                return
-            self._rising = halts if isinstance(command, SetLevel) and command.level else None
             try:
+                if isinstance(command, SetLevel) and command.level:
+                    self._rising = halts
+                    async with self._rest_writing:
+                        pass  # an off that is still under way would arrive behind this command
+                if halts != self._halts:
+                    return
                 async with asyncio.timeout(WRITE_S):
                     for write in writes:
                         await self._transport.write(write.data, with_response=write.with_response)
@@ -342,23 +346,26 @@ class Device:
             self._resting = asyncio.create_task(self._repeat_rest())
 
     def _end_rest(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
+        resting, self._resting = self._resting, None
+        if resting is not None:
+            resting.cancel()
 
     async def _repeat_rest(self) -> None:
         """Write the offs again until the device says that it rests; one that cannot say so gets them on and on."""
-        while True:
+        me = asyncio.current_task()
+        while self._resting is me:  # a driver may swallow a cancellation
             asked_s = self._asked_s
             await self._real_sleep(REST_REPEAT_S)
             quiet = [channel for channel, level in self._asked.items() if not level]
             is_all = len(quiet) == len(self._asked)
             if not quiet or (is_all and self._has_rested_since(asked_s)):
                 return
-            if self._rising == self._halts or asked_s != self._asked_s:
+            if self._resting is not me or self._rising == self._halts or asked_s != self._asked_s:
                 continue  # something else was asked meanwhile
             with suppress(PercussError, TimeoutError):
                 if is_all:
-                    await self._stopper.write()
+                    async with self._rest_writing:
+                        await self._stopper.write()
                     continue
                 async with self._lock:
                     for channel in [channel for channel in quiet if not self._asked[channel]]:
