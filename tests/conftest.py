@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.docs.hazards import unproved
+
+# A runner in the background ignores Ctrl-C, and so would every command that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A budget per example would be a wall-clock test; a hang is caught by pytest-timeout.
 settings.register_profile("percuss", deadline=None, print_blob=True)
