@@ -54,8 +54,10 @@ class Lease:
             self._watch = asyncio.create_task(self._expire_in_time())
 
     def drop(self) -> None:
-        """Give the permission back: the motor is being stopped."""
-        self._until_s = None
+        """Give the permission back: the motor is being stopped. One that ran out unnoticed has expired all the same."""
+        until_s, self._until_s = self._until_s, None
+        if until_s is not None and self._clock.now() >= until_s and not self._has_ended:
+            self._expire()
 
     def end(self) -> None:
         """Give it back for good."""
