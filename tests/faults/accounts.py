@@ -44,6 +44,7 @@ class MotorAccount:
     disturbed_s: float = -math.inf
     excused_until_s: float = -math.inf
     offs_lost: int = 0
+    off_arrives_s: float = -math.inf
     is_reported: bool = False
     late_s: float = 0.0
 
@@ -64,3 +65,12 @@ class Figures:
     worst_lost_s: float = 0.0
     worst_excused_s: float = 0.0
     worst_stop_s: float = 0.0
+
+    def note_off(self, after_s: float, *, is_excused: bool, is_stop: bool) -> None:
+        """Count how long a motor ran after its permission was gone."""
+        if is_excused:
+            self.worst_excused_s = max(self.worst_excused_s, after_s)
+            return
+        self.worst_lost_s = max(self.worst_lost_s, after_s)
+        if is_stop:
+            self.worst_stop_s = max(self.worst_stop_s, after_s)

@@ -112,8 +112,9 @@ class Happenings:
                 self._session.stop()
                 self._running.cancel()
             case _:
-                if act.kind == "pause" and self._witness.place is not None and not self._is_paused:
-                    self._witness.paused("the person asks for a pause")
+                is_off = act.kind in {"pause", "skip", "back"}
+                if is_off and self._witness.place is not None and not self._is_paused:
+                    self._witness.paused(f"the person asks for {act.kind}")
                 self._session.request(Request[act.kind.upper()])
 
     # What goes wrong
@@ -179,7 +180,8 @@ class Happenings:
                 sides = tuple(each for each in BOTH if side in {None, each})
                 self._witness.place = Place(region, sides) if is_driven and region is not None else None
                 self._is_paused = False
-                self._witness.resumed()
+                if is_driven:
+                    self._witness.resumed()
             case SpanEnded():
                 self._witness.place = None
                 self._witness.paused("the place is done")

@@ -152,6 +152,16 @@ def is_one_step(profile: Profile, before: int, after: int) -> bool:
     return not any(before < step < after for step in steps)
 
 
+def wrong_rise(profile: Profile, before: int, after: int, gentle: int, since_s: float) -> str:
+    """What is wrong with a rise that came ``since_s`` after the one before, as words; empty when nothing is."""
+    least_s = 0.0 if before == 0 else HOLD_S if before >= gentle else SOFT_HOLD_S
+    if not is_one_step(profile, before, after):
+        return f"rose from {before} to {after} in one step"
+    if since_s < least_s - HOLD_SLACK_S:
+        return f"rose from {before} to {after} after {since_s:.2f} s instead of {least_s:g} s"
+    return ""
+
+
 def has_checksum(profile: Profile) -> bool:
     """Whether a frame that sets a level is protected against flipped bits."""
     return all("sum" in frame for frame in profile.commands["set_level"].frames)

@@ -71,7 +71,7 @@ class FaultyLink:
     @property
     def is_able(self) -> bool:
         """Whether the link carries bytes, or could be opened to; what becomes of each frame is told apart."""
-        if self._clock.now() < self._down_until_s or self._opening:
+        if self._clock.now() < self._down_until_s or self._opening or "wedge_line" in self._line.active:
             return False
         return self.is_open or "refuse_open" not in self._line.active
 
@@ -215,7 +215,7 @@ class FaultyLink:
             due_s = self._line.due_s("")
             if due_s > self._clock.now():
                 self._tell(f"late by {due_s - self._clock.now():.2f} s: {data.hex(' ')}")
-                self._witness.lost(frame, "late")
+                self._witness.delayed(frame, due_s)
                 self._agenda.add(due_s, partial(self._deliver, frame, spoilt, is_late=True))
             else:
                 is_taken = self._deliver(frame, spoilt, with_response=with_response)

@@ -124,7 +124,7 @@ def draw(seed: int, profile_id: str | None = None) -> Scenario:
     faults = _draw_faults(rng, duration_s, _turns_s(timeline) + [act.at_s for act in acts])
     faults = _in_order([*faults, *(fault for fault, _ in races)])
     pain = rng.random() < 0.25
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         profile=profile,
         timeline=timeline,
@@ -140,6 +140,12 @@ def draw(seed: int, profile_id: str | None = None) -> Scenario:
         acts=acts,
         end_s=duration_s + rng.uniform(5.0, 40.0),
     )
+    for hung, _ in races:
+        if rng.random() < 0.2:
+            # The link goes and comes back while something hangs.
+            gone = Fault(hung.at_s + rng.uniform(0.1, 1.0), "disconnect", rng.uniform(0.3, 1.5), 1.0, 0.0)
+            scenario = replace(scenario, faults=_in_order([*scenario.faults, gone]))
+    return scenario
 
 
 def _draw_plan(rng: random.Random, profile: Profile) -> tuple[Timeline, tuple[Hold, ...]]:

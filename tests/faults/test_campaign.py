@@ -25,7 +25,6 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
         return run(range(SCENARIOS), Wish())
 
 
-@pytest.mark.xfail(strict=True, reason="what test_open_bugs.py shows one by one")
 def test_no_scenario_breaks_a_rule(summary: Summary) -> None:
     assert not summary.failures, "\n".join(summary.lines(Wish()))
 

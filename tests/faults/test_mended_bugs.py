@@ -45,3 +45,16 @@ def test_only_stops_that_went_out_count_for_a_device_that_says_nothing() -> None
     # The link is away for the first three; the one that goes out is lost.
     gone = [fault("disconnect", 15.0, 1.0), fault("drop", 16.0, 0.35)]
     assert broken(scenario(blind(), gone, [Act(15.2, "stop")])) == []
+
+
+def test_nothing_is_at_work_any_more_when_the_driver_swallowed_the_cancellation_of_a_repeated_off() -> None:
+    hung = [fault("wedge_write", 15.5, 4.0)]
+    assert broken(scenario(blind(), hung, [Act(15.0, "pause"), Act(18.0, "stop")])) == []
+
+
+def test_a_repeated_off_that_hung_does_not_undo_the_first_step_of_the_next_climb() -> None:
+    assert broken(scenario(blind(), [fault("wedge_line", 14.9, 2.8)], [Act(15.0, "back")])) == []
+
+
+def test_a_key_that_waited_while_the_computer_slept_does_not_let_the_session_go_on() -> None:
+    assert broken(scenario(blind(), [fault("sleep", 15.0, 20.0)], [Act(16.0, "back")])) == []

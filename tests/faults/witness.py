@@ -61,8 +61,6 @@ class Witness:
             motor.excused_until_s = self._now() + limits.AT_ONCE_S
         self._began_s = self._now()
 
-    # The permission
-
     def renewed(self) -> None:
         """The runner says that the motor may run on."""
         self.check()
@@ -89,17 +87,18 @@ class Witness:
     def ended(self, why: str) -> None:
         """The motor must be off now, past everything, and stay so."""
         self.check()
+        self._end(self._now(), why)
+
+    def _end(self, at_s: float, why: str) -> None:
         if self._ended_s == math.inf:
             self._tell(f"must stop at once: {why}")
             self._ended_why = why
-        self._ended_s = min(self._ended_s, self._now())
+        self._ended_s = min(self._ended_s, at_s)
 
     @property
     def _due_s(self) -> float:
         """When the motor should have been off at the latest, if the line had carried every byte."""
         return min(self._renewed_s + limits.LEASE_S, self._paused_s + limits.LEASE_S, self._ended_s)
-
-    # What the line did
 
     def excuse(self, why: str, allowance_s: float, *, from_s: float | None = None, frame: Frame | None = None) -> None:
         """Nobody could stop the motor until now (or ``from_s``); from then on it takes ``allowance_s`` at most."""
@@ -112,7 +111,9 @@ class Witness:
                 motor.excused_until_s = max(motor.excused_until_s, until_s)
 
     def woke(self) -> None:
-        """The computer did nothing until now."""
+        """The computer did nothing until now. A permission that ran out meanwhile is not given again."""
+        if self.is_driven and self._paused_s == math.inf and self._now() >= self._renewed_s + limits.LEASE_S:
+            self._end(self._now(), "this computer slept or was too busy")
         for motor in self._motors.values():
             motor.excused_until_s = max(motor.excused_until_s, self._now() + limits.AT_ONCE_S)
 
@@ -127,6 +128,12 @@ class Witness:
             # A link that refuses a write is opened anew.
             allowance_s = max(self._repeat_s, limits.BACK_S if how == "refused" else 0.0)
             self.excuse(f"off lost ({how})", allowance_s, frame=frame)
+
+    def delayed(self, frame: Frame, until_s: float) -> None:
+        """The line holds a frame back."""
+        self.lost(frame, "late")
+        for name in frame.offs:
+            self._motors[name].off_arrives_s = until_s
 
     def arrived(self, frame: Frame) -> None:
         """A frame is at the device, unharmed."""
@@ -153,8 +160,6 @@ class Witness:
         # Being stopped for good, or blind: Stop is repeated without waiting for the device's word.
         is_repeated = self._ended_s < math.inf or not self.speaks
         return limits.REPEAT_S if is_repeated else limits.NOTICE_S
-
-    # What the motor did
 
     def obeying(self, frame: Frame | None, *, is_altered: bool = False) -> None:
         """The device takes a frame from now on; with None it has taken it."""
@@ -207,37 +212,24 @@ class Witness:
         frame, is_altered = self._frame or (None, False)
         if frame is None or self._began_s > self._now():
             return
-        since_s = at_s - motor.rose_s
-        least_s = 0.0 if before == 0 else limits.HOLD_S if before >= frame.gentle else limits.SOFT_HOLD_S
-        what = ""
-        if not limits.is_one_step(self._profile, before, level):
-            what = f"{name} rose from {before} to {level} in one step"
-        elif since_s < least_s - limits.HOLD_SLACK_S:
-            what = f"{name} rose from {before} to {level} after {since_s:.2f} s instead of {least_s:g} s"
+        what = limits.wrong_rise(self._profile, before, level, frame.gentle, at_s - motor.rose_s)
         if not what:
             return
         if is_altered or motor.disturbed_s >= motor.rose_s - ROUNDING_S:
             # The session climbed as it should; what the line lost or held back on the way is a step that was felt.
             self.figures.excuses["I4: a step of the climb was lost or late"] += 1
         else:
-            self._violate("I4", what)
+            self._violate("I4", f"{name} {what}")
 
     def _note_off(self, motor: MotorAccount, at_s: float) -> None:
         lost_s = min(self._renewed_s + limits.LEASE_S, self._paused_s, self._ended_s)
         if lost_s < at_s and not self._is_given_up and self._began_s < math.inf:
             over_s = at_s - max(lost_s, self._began_s)
-            figures = self.figures
-            if motor.excused_until_s >= lost_s:
-                figures.worst_excused_s = max(figures.worst_excused_s, over_s)
-            else:
-                figures.worst_lost_s = max(figures.worst_lost_s, over_s)
-                if lost_s == self._ended_s:
-                    figures.worst_stop_s = max(figures.worst_stop_s, over_s)
+            is_excused = motor.excused_until_s >= lost_s
+            self.figures.note_off(over_s, is_excused=is_excused, is_stop=lost_s == self._ended_s)
         # Whatever excused the motor is over with it.
         motor.excused_until_s = min(motor.excused_until_s, at_s)
         motor.is_reported = False
-
-    # The verdict
 
     def check(self) -> None:
         """Hold what runs now to the permission (I1) and, after the session, to being off (I3)."""
@@ -281,6 +273,10 @@ class Witness:
                 self.figures.excuses["blind: the line lost every off"] += 1
             elif motor.late_s > self._now() - limits.NOTICE_S:
                 self.figures.excuses["I3: stopped by a false report of rest"] += 1
+            elif motor.off_arrives_s > self._now():
+                self.figures.excuses["I3: the last off was still on its way"] += 1
+                motor.excused_until_s = motor.off_arrives_s + limits.AT_ONCE_S
+                continue
             elif motor.excused_until_s == math.inf:
                 self.figures.excuses["I3: a flipped bit"] += 1
             else:
