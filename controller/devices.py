@@ -319,15 +319,21 @@ class Device:
         while True:
             due_s = max(due_s + period_s, self._clock.now())
             await self._clock.sleep_until(due_s)
+            problem: PercussError | None = None
             try:
                 await self.send(QueryStatus())
             except LinkLostError:
                 return  # the transport tells of it by itself
-            except (TransportError, DeviceFaultError) as problem:
+            except (TransportError, DeviceFaultError) as told:
+                problem = told
+            if self._poll is not asyncio.current_task():
+                return  # it is over, and a driver swallowed that
+            if problem is None and self._now_s() - self._heard_s > self._silence_s(period_s):
+                problem = DeviceFaultError(
+                    "does not answer any more.", where=self.name, fix="Is it switched off or out of reach?"
+                )
+            if problem is not None:
                 self.on_fault(problem)
-                return
-            if self._now_s() - self._heard_s > self._silence_s(period_s):
-                self._fail("does not answer any more.", "Is it switched off or out of reach?")
                 return
 
     def _silence_s(self, period_s: float) -> float:
@@ -342,6 +348,8 @@ class Device:
             await asyncio.wait({poll}, timeout=POLL_END_S)
 
     def _watch_rest(self) -> None:
+        if not self._transport.is_open:
+            return  # the link that comes gets Stop first
         if self._resting is None or self._resting.done():
             self._resting = asyncio.create_task(self._repeat_rest())
 

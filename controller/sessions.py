@@ -56,6 +56,9 @@ LATE_RISE_S = 0.05
 
 NERVE_SIGN_STOPS = "Tingling, numbness and shooting pain end a session at once. If they stay, ask a doctor."
 
+UNWIND_S = 1.0
+"""Real seconds that `run` has to come to its end after a stop before the devices are stopped without it."""
+
 RESTART_S = 3.0
 """Within the first seconds of a place, "back" means the place before."""
 
@@ -126,6 +129,9 @@ class Session:
         self._ending: _EndSession | None = None
         self._lost: dict[str, tuple[Device, TransportError]] = {}
         self._halting: asyncio.Future[None] | None = None
+        self._rescue: asyncio.Future[None] | None = None
+        self._is_unwound = False
+        self._is_rescuing = False
         self._wake = asyncio.Event()
         self._index = 0
         self._span_start_s = 0.0
@@ -153,6 +159,8 @@ class Session:
             self._ending = _EndSession(outcome, reason)
             # At once, past whatever the session is waiting for; `run` then repeats it until it is confirmed.
             self._halting = asyncio.ensure_future(self._halt_all())
+            if not self._is_unwound:
+                self._rescue = asyncio.ensure_future(self._stop_for_the_runner())
         self._wake.set()
 
     def tell_pain(self, score: int) -> None:
@@ -528,9 +536,20 @@ class Session:
 
         await asyncio.gather(*(halt(device) for device in self._devices.values()))
 
+    async def _stop_for_the_runner(self) -> None:
+        """Stop everything, over new links where needed, when `run` hangs and does not get there itself."""
+        await self._clock.sleep_until(self._clock.now() + UNWIND_S * self._clock.speed)
+        if not self._is_unwound:
+            self._is_rescuing = True
+            await asyncio.gather(*(device.stop() for device in self._devices.values()), return_exceptions=True)
+
     async def _stop_all(self, end: _EndSession) -> SessionEnded:
-        if self._halting is not None:
-            await asyncio.wait({self._halting})
+        self._is_unwound = True
+        if self._rescue is not None and not self._is_rescuing:
+            self._rescue.cancel()
+        for task in (self._halting, self._rescue):
+            if task is not None:
+                await asyncio.wait({task})
         stops = (device.stop() for device in self._devices.values())
         results = await asyncio.gather(*stops, return_exceptions=True)
         outcome, reason = end.outcome, end.reason

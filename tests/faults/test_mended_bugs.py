@@ -58,3 +58,20 @@ def test_a_repeated_off_that_hung_does_not_undo_the_first_step_of_the_next_climb
 
 def test_a_key_that_waited_while_the_computer_slept_does_not_let_the_session_go_on() -> None:
     assert broken(scenario(blind(), [fault("sleep", 15.0, 20.0)], [Act(16.0, "back")])) == []
+
+
+def test_a_link_that_came_back_is_stopped_while_a_command_hangs_in_the_driver() -> None:
+    begins_s, _ = driven_s(scenario(that_speaks()))
+    hung = [fault("wedge_write", begins_s + 0.5, 20.0), fault("disconnect", begins_s + 1.5, 1.0)]
+    assert broken(scenario(that_speaks(), hung, [Act(begins_s + 3.0, "stop")])) == []
+
+
+def test_a_link_that_came_back_is_stopped_when_the_lease_runs_out_because_the_runner_hangs() -> None:
+    begins_s, _ = driven_s(scenario(that_speaks()))
+    hung = [fault("hang", begins_s + 0.5, 20.0), fault("disconnect", begins_s + 1.5, 1.0)]
+    assert broken(scenario(that_speaks(), hung)) == []
+
+
+def test_a_question_that_hung_beyond_the_end_of_its_session_begins_nothing_new() -> None:
+    _, ends_s = driven_s(scenario(that_speaks()))
+    assert broken(scenario(that_speaks(), [fault("wedge_write", ends_s + 8.5, 8.0)])) == []
