@@ -19,11 +19,12 @@ from controller.cli.output import print_json, say
 from controller.events import Event, SessionEnded, event_json
 from controller.service.binding import Bindings, touches_a_body
 from controller.service.clearance import LeftOver
-from controller.service.emergency import why_told_to_stop
 from controller.service.running import Plan, Preparations, Wishes, run
 from controller.sessions import BY_THE_PERSON, Session
 from routines.bounds import Bound
 from routines.timeline import Timeline
+
+BY_A_PROCESS = "another process asked for it, such as `percuss stop`"
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGQUIT", "SIGTSTP")
 """Ctrl-Z too: a suspended program could not stop the motor."""
@@ -154,7 +155,7 @@ class _Driving:
         if number == signal.SIGINT:
             self.interrupt()
         else:
-            reason = why_told_to_stop() if number == signal.SIGTERM else BY_THE_PERSON
+            reason = BY_A_PROCESS if number == signal.SIGTERM else BY_THE_PERSON
             self._loop.call_soon_threadsafe(self.stop, reason)
 
     def _guarded(self, show: Callable[[], None]) -> None:

@@ -79,8 +79,3 @@ def clear() -> str | None:
     """Let things start again, on purpose; since when they could not, None when they could."""
     stop = latch.clear()
     return None if stop is None else stop.since_utc
-
-
-def why_told_to_stop() -> str:
-    """What to tell a person whose session was ended by a signal."""
-    return "the emergency stop was pressed" if latch.engaged() is not None else "another process asked for it"
