@@ -164,6 +164,8 @@ class Device:
                     return
                 async with asyncio.timeout(WRITE_S):
                     for write in writes:
+                        if halts != self._halts:
+                            return  # of several frames the rest must not follow the Stop that came between
                         await self._transport.write(write.data, with_response=write.with_response)
             except TimeoutError:
                 raise DeviceFaultError(
@@ -324,8 +326,10 @@ class Device:
                 await self.send(QueryStatus())
             except LinkLostError:
                 return  # the transport tells of it by itself
-            except (TransportError, DeviceFaultError) as told:
+            except PercussError as told:
                 problem = told
+            except Exception as unknown:  # noqa: BLE001 - a device that cannot be asked must not go on unwatched
+                problem = DeviceFaultError(f"cannot be asked what it does ({unknown!r}).", where=self.name)
             if self._poll is not asyncio.current_task():
                 return  # it is over, and a driver swallowed that
             if problem is None and self._now_s() - self._heard_s > self._silence_s(period_s):

@@ -42,7 +42,14 @@ def _region_id(name: str) -> str:
     return found.id
 
 
-Cap = Annotated[Intensity, BeforeValidator(parse_intensity)]
+def _cap(text: object) -> Intensity:
+    intensity = parse_intensity(text)
+    if intensity.word not in {None, "gentle"}:
+        raise ValueError(f'{intensity.word!r} is no limit. Write "60%", "1500 ppm" or "gentle".')
+    return intensity
+
+
+Cap = Annotated[Intensity, BeforeValidator(_cap)]
 Time = Annotated[float, BeforeValidator(parse_duration)]
 
 

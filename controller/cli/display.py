@@ -81,7 +81,7 @@ def _pain_message(event: events.PainAsked | events.PainTold) -> str:
         case events.PainTold(_, None):
             return "Tingling, numbness or shooting pain: stopped."
         case events.PainTold(_, score):
-            return f"Pain {score} of 10: written down."
+            return f"Pain {score} of 10."
 
 
 def end_message(ended: events.SessionEnded) -> str:

@@ -24,6 +24,9 @@ from controller.sessions import BY_THE_PERSON, Session
 from routines.bounds import Bound
 from routines.timeline import Timeline
 
+TEN_S = 0.7
+"""Real seconds after the key 1 in which a 0 makes it ten."""
+
 BY_A_PROCESS = "another process asked for it, such as `percuss stop`"
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGQUIT", "SIGTSTP")
@@ -87,6 +90,7 @@ class _Driving:
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._is_stopping = False
+        self._one: asyncio.TimerHandle | None = None
         self._interrupts = 0
         self._output_is_open = True
 
@@ -111,9 +115,27 @@ class _Driving:
         elif key.lower() == NERVE_SIGN and self._session is not None:
             self._session.tell_nerve_sign()
         elif (score := PAIN_KEYS.get(key.lower())) is not None and self._session is not None:
-            self._session.tell_pain(score)
+            self._tell_pain(self._session, score)
         elif self._session is not None and (request := KEYS.get(key.lower())) is not None:
             self._session.request(request)
+
+    def _tell_pain(self, session: Session, score: int) -> None:
+        """Take a digit; after a 1 a 0 may follow, which makes ten."""
+        was_one, self._one = self._one, None
+        if was_one is not None:
+            was_one.cancel()
+            if score == 0:
+                session.tell_pain(10)
+                return
+            session.tell_pain(1)
+        if score == 1:
+            self._one = self._loop.call_later(TEN_S, self._tell_one, session)
+        else:
+            session.tell_pain(score)
+
+    def _tell_one(self, session: Session) -> None:
+        self._one = None
+        session.tell_pain(1)
 
     def stop(self, reason: str = BY_THE_PERSON) -> None:
         """Stop; while nothing is driven yet, give up."""

@@ -58,7 +58,7 @@ def run(
         raise click.BadParameter("must be a number.", param_hint="--speed")
     from controller.service.running import Wishes
 
-    wishes = Wishes(speed=speed, waits_for_key=wait_for_key, asks_pain=pain is None, pain_before=pain)
+    wishes = Wishes(speed=speed, waits_for_key=wait_for_key, asks_pain=True, pain_before=pain)
     asyncio.run(_run(routine, _roles(on), simulated, wishes, dry_run=dry_run, as_json=as_json))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -35,13 +36,21 @@ def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
     code = Exit.DONE
     if stops_all:
         # What runs first, what might run later second, everything else after that.
-        told = emergency.stop_sessions()
+        told: set[int] = set()
         try:
+            told = emergency.stop_sessions()
             emergency.engage()
+            told |= emergency.stop_sessions()  # who started in between
         except PercussError as problem:
             say(f"percuss: {problem}")
             code = exit_of_error(problem)
-        told |= emergency.stop_sessions()  # who started in between
+        except OSError as problem:
+            say(f"percuss: nobody can see which sessions run ({problem}); end them yourself.")
+            code = Exit.REFUSED
+            with suppress(PercussError):
+                emergency.engage()
+        if emergency.is_engaged():
+            say("Nothing starts any more until `percuss clear`.")
         if told:
             say(f"told to stop: process {', '.join(map(str, sorted(told)))}.")
     registry = Registry()
@@ -59,8 +68,6 @@ def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
         say("nothing is paired, so there is nothing else to stop." if stops_all else "nothing is paired.")
     results = asyncio.run(emergency.stop_devices(bindings, emit=lambda _: None)) if bindings else {}
     code = _tell(results, code, as_json=as_json)
-    if stops_all:
-        say("Nothing starts any more until `percuss clear`.")
     raise click.exceptions.Exit(code)
 
 
@@ -85,7 +92,7 @@ def _tell(results: dict[str, StopResult | PercussError], code: Exit, *, as_json:
         if isinstance(result, PercussError):
             say(f"percuss: {result} If it runs, press its button.")
             told[name] = {"error": str(result)}
-            code = exit_of_error(result)
+            code = code if code is Exit.STOP_UNCONFIRMED else exit_of_error(result)
             continue
         told[name] = {"proof": result.proof, "attempts": result.attempts}
         if result.proof == "unconfirmed":

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.clock import SystemClock
-from controller.errors import TransportError
 from controller.guardian.wards import Ward, ward_from_json
 from controller.stopping import Stopper, StopResult
 from controller.transports import Transport, load_link, open_url
@@ -30,6 +29,9 @@ TICK_S = 0.1
 
 BUDGET_S = 45.0
 """Real seconds that the child goes on trying: a device that is out of reach for half a minute may come back."""
+
+CLOSE_S = 2.0
+"""Real seconds that a link gets to be closed."""
 
 TELL_S = 0.05
 """Real seconds that the terminal gets to take a sentence before the guardian goes on without waiting."""
@@ -55,9 +57,9 @@ class Child:
         """Read the parent's lines until it is gone; runs in a thread. What makes no sense counts as its end."""
         try:
             for line in sys.stdin.buffer:
-                self._heard_s = time.monotonic()
                 words = json.loads(line)
                 if "beat" in words:
+                    self._heard_s = time.monotonic()
                     _say(words)
                 elif "guard" in words:
                     self._loop.call_soon_threadsafe(self._guard, words["guard"])
@@ -82,7 +84,8 @@ class Child:
                 self._end_parent()
         if self._is_released:
             return
-        await asyncio.gather(*(self._stop(ward, guarded) for ward, guarded in self._wards))
+        stops = (self._stop(ward, guarded) for ward, guarded in self._wards)
+        await asyncio.gather(*stops, return_exceptions=True)  # what goes wrong with one keeps no other waiting
 
     def _call(self, cause: str) -> None:
         if not self._called.is_set():
@@ -98,6 +101,7 @@ class Child:
             _tell_person(f"percuss guardian: {problem}")
             os._exit(1)
         self._wards = guarded
+        self._heard_s = time.monotonic()  # loading may have taken its time
         _say({"guarding": len(guarded)})
 
     def _end_parent(self) -> None:
@@ -109,8 +113,9 @@ class Child:
     async def _stop(self, ward: Ward, guarded: _Guarded) -> None:
         result = await guarded.stopper.until_confirmed(guarded.reopen, budget_s=BUDGET_S)
         self._tell(ward, result, guarded.problem)
-        with suppress(TransportError):
-            await guarded.transport.close()
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_S):
+                await guarded.transport.close()
 
     def _tell(self, ward: Ward, result: StopResult, problem: str) -> None:
         told = {

@@ -33,7 +33,8 @@ class Guardian:
     Whatever ends this process without `release` makes the child stop the devices.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: Sequence[int] = ()) -> None:
+        """``keeps`` are descriptors of locks that shall hold as long as the child lives, too."""
         self.on_death: Callable[[str], None] = lambda _: None
         self._loop = asyncio.get_running_loop()
         self._guarding = asyncio.Event()
@@ -43,12 +44,14 @@ class Guardian:
         try:
             # Not asyncio's: its subprocesses are killed when the loop goes, and that is when the child is needed.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "controller.guardian"],
+                # -P: what lies in the folder where somebody happens to be is no module of ours.
+                [sys.executable, "-P", "-m", "controller.guardian"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # Ctrl-C, Ctrl-Z and a closed terminal are for this process.
                 start_new_session=True,
                 bufsize=0,
+                pass_fds=tuple(keeps) if os.name == "posix" else (),
             )
         except OSError as problem:
             raise GuardianError(f"cannot be started ({problem.strerror or problem}).", fix=_FIX) from problem

@@ -20,14 +20,21 @@ LOOKS, LOOK_S = 5, 0.02
 """How often, and how many seconds apart, a lock is tried before the device counts as driven."""
 
 
+GUARDIAN_LOOKS = 500
+"""How often at most, which is ten seconds, while the process that held it is dead and its guardian still stops."""
+
+
 def holds_folder() -> Path:
     """Where the files are."""
     return state_folder() / "holds"
 
 
 @contextmanager
-def held(name: str, url: str) -> Iterator[None]:
-    """Hold a device for the block. Raises DeviceBusyError that names the process which drives it already."""
+def held(name: str, url: str) -> Iterator[int]:
+    """Hold a device for the block; gives the descriptor of the lock, which another process may keep as well.
+
+    Raises DeviceBusyError that names the process which drives it already.
+    """
     path = holds_folder() / f"{_key(url)}.hold"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -42,8 +49,9 @@ def held(name: str, url: str) -> Iterator[None]:
             raise DeviceBusyError(what, where=name, fix=f"Wait until it has ended, or stop it: `percuss stop {name}`.")
         with suppress(OSError):  # a full disk: the lock alone keeps others away
             os.truncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
             os.write(file, str(os.getpid()).encode())
-        yield
+        yield file
     finally:
         os.close(file)
 
@@ -81,19 +89,33 @@ def _pid_in(file: int) -> int:
 
 def _key(url: str) -> str:
     """The same for every way of writing one device: the options of a Bluetooth URL say only how to get there."""
-    plain = url.partition("?")[0].casefold() if url.startswith("ble://") else url
+    plain = url.partition("?")[0].rstrip("/").casefold() if url.startswith("ble://") else url
     if "://" not in url:
         plain = os.path.realpath(url)
     return hashlib.sha256(plain.encode()).hexdigest()[:24]
 
 
 def _lock_patiently(file: int) -> bool:
-    """Somebody who only looks who holds a device has its lock for a moment."""
-    for _ in range(LOOKS):
+    """Somebody who only looks has the lock for a moment; the guardian of a dead process until it has stopped all."""
+    for look in range(GUARDIAN_LOOKS):
         if _lock(file):
             return True
+        if look >= LOOKS and _is_alive(_pid_in(file)):
+            return False
         time.sleep(LOOK_S)
     return False
+
+
+def _is_alive(pid: int) -> bool:
+    if not pid or os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _lock(file: int, *, is_shared: bool = False) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from controller import screening
-from controller.errors import DeviceNotFoundError
+from controller.errors import DeviceNotFoundError, StopUnconfirmedError
 from controller.events import Listener
 from controller.journal import Journal, UnfinishedSession
 from controller.registry import Registry
@@ -15,7 +16,7 @@ from controller.service.binding import Bindings, bind_paired, touches_a_body
 from controller.service.emergency import stop_devices
 from firmware_profiles.errors import PercussError
 from routines.bounds import Bound
-from routines.dose import bounds_today
+from routines.dose import COUNTS_FROM_S, bounds_today
 from routines.own_limits import own_bounds
 
 LOOK_BACK = timedelta(days=400)
@@ -43,21 +44,30 @@ def bounds_of_the_day(bindings: Bindings, journal: Journal, *, is_screened: bool
     if is_screened:
         bounds += screening.require(now_utc=now_utc)
     since_utc = now_utc - LOOK_BACK
+    driven = journal.driven_since(since_utc)
     return bounds + bounds_today(
-        journal.driven_since(since_utc),
+        driven,
         journal.pain_since(since_utc),
         now_utc=now_utc,
-        has_driven_before=journal.has_driven(),
+        # A moment is no first session.
+        has_driven_before=any(span.driven_s >= COUNTS_FROM_S for span in driven),
     )
+
+
+_STOPPED = {
+    "confirmed": "it was stopped now (confirmed)",
+    "cannot_report": "Stop was sent to it now; it cannot say whether it stopped, so look at it",
+}
 
 
 async def settle_left_overs(journal: Journal, *, emit: Listener) -> list[LeftOver]:
     """Find sessions that ended without a word, stop what they drove, and close them in the journal.
 
-    What the guardian saw stop is not stopped again. Raises JournalError.
+    What the guardian saw stop is not stopped again. Raises JournalError, and StopUnconfirmedError for a device that
+    does not confirm that it stops: then nothing new may start.
     """
     words = journal.take_guardian_log()
-    running = holds.holders()
+    running = holds.holders() - {os.getpid()}  # in a container every process may have the same number
     settled = []
     for session in journal.unfinished():
         if session.pid in running:
@@ -89,4 +99,7 @@ async def _stop_now(name: str, session: UnfinishedSession, journal: Journal, *, 
     if isinstance(result, PercussError):
         return f"IT COULD NOT BE STOPPED ({result}): look at it, and press its button if it runs"
     journal.note_stop(name, result.proof, result.attempts, "command")
-    return f"it was stopped now ({result.proof})"
+    if result.proof == "unconfirmed":
+        what = "it was left running by a session that ended without a word, and does not confirm that it stops."
+        raise StopUnconfirmedError(what, where=name, fix="Press its button. `percuss forget` it if it is gone.")
+    return _STOPPED[result.proof]

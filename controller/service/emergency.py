@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from controller.clock import SystemClock
 from controller.devices import Device
-from controller.errors import TransportError
+from controller.errors import DeviceFaultError
 from controller.events import Listener
 from controller.safety import holds, latch
 from controller.service.binding import Binding
@@ -25,7 +25,10 @@ LOOK_S = 0.02
 
 
 def stop_sessions() -> set[int]:
-    """Tell every process that drives something to stop; at once back. The processes that were told."""
+    """Tell every process that drives something to stop; at once back. The processes that were told.
+
+    Raises OSError when nobody can see who drives what.
+    """
     told = holds.holders() - {os.getpid()}
     return {pid for pid in told if _tell(pid)}
 
@@ -49,17 +52,21 @@ async def _stop(binding: Binding, *, is_driven: bool, emit: Listener) -> StopRes
                 # It is another process: only looking tells.
                 while holds.holder(binding.url) is not None:  # noqa: ASYNC110
                     await asyncio.sleep(LOOK_S)
-    # Whoever answers at that address is stopped: a stop asks for no identity, and takes no port for itself alone.
-    transport = open_url(binding.url, binding.profile, is_exclusive=False)
-    device = Device(binding.name, binding.profile, transport, clock=SystemClock(), emit=emit)
+    device: Device | None = None
     try:
+        # Whoever answers at that address is stopped: a stop asks for no identity, and takes no port for itself alone.
+        transport = open_url(binding.url, binding.profile, is_exclusive=False)
+        device = Device(binding.name, binding.profile, transport, clock=SystemClock(), emit=emit)
         await device.connect()  # nothing is asked: what does not answer is stopped all the same
         return await device.stop()
     except PercussError as problem:
         return problem
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it keeps no other device from being stopped
+        return DeviceFaultError(f"cannot be stopped from here ({problem!r}).", where=binding.name)
     finally:
-        with suppress(TransportError):
-            await device.close()
+        if device is not None:
+            with suppress(Exception):
+                await device.close()
 
 
 def _tell(pid: int) -> bool:
@@ -73,6 +80,11 @@ def _tell(pid: int) -> bool:
 def engage() -> None:
     """Keep everything from starting until `clear`. Raises RefusedError when that cannot be written down."""
     latch.engage()
+
+
+def is_engaged() -> bool:
+    """Whether nothing may start."""
+    return latch.engaged() is not None
 
 
 def clear() -> str | None:

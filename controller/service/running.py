@@ -74,8 +74,7 @@ async def run(
         raise RefusedError("time can only run faster on simulators.", where=names, fix="Leave --speed out.")
     with ExitStack() as stack:
         # First: whoever engages the emergency stop from now on sees this process among those to be told.
-        for binding in bindings.values():
-            stack.enter_context(holds.held(binding.name, binding.url))
+        locks = [stack.enter_context(holds.held(binding.name, binding.url)) for binding in bindings.values()]
         latch.require_clear()
         journal = open_journal()
         stack.callback(journal.close)
@@ -84,6 +83,7 @@ async def run(
         try:
             bounds = bounds_of_the_day(bindings, journal)
             timeline = plan(capabilities(bindings), _for_massager(bounds, bindings))
+            _check_places(timeline, bindings)
         except (RefusedError, PlanRefusedError) as refusal:
             journal.note_refusal(str(refusal))
             raise
@@ -97,7 +97,7 @@ async def run(
         )
         running = _Running(timeline, bindings, bounds, wishes, record, emit)
         try:
-            return await running.run(preparations.started)
+            ended = await running.run(preparations.started, locks)
         except BaseException as problem:
             if not running.has_begun:
                 what = str(problem) or type(problem).__name__
@@ -107,6 +107,9 @@ async def run(
         finally:
             # In a thread: a disk that hangs must not keep anything waiting here.
             await asyncio.to_thread(record.close)
+        if record.failure is not None:
+            raise record.failure
+        return ended
 
 
 class _Running:
@@ -138,8 +141,9 @@ class _Running:
         self._record.record(event)
         self._announce(event)
 
-    async def run(self, started: Callable[[Session], None]) -> SessionEnded:
-        guardian = Guardian()
+    async def run(self, started: Callable[[Session], None], locks: Sequence[int]) -> SessionEnded:
+        # It keeps the locks too: nobody drives a device that a guardian is still stopping.
+        guardian = Guardian(keeps=locks)
         try:
             for role, binding in self._bindings.items():
                 device = build_device(binding, clock=self._clock, emit=self._tell)
@@ -187,6 +191,13 @@ class _Running:
 
         self._record.on_failure = unwritten
         return session
+
+
+def _check_places(timeline: Timeline, bindings: Bindings) -> None:
+    """Refuse to drive a real device at a place without a name: the limits of the day count by place."""
+    if touches_a_body(bindings) and any(span.drives and span.region is None for span in timeline.spans):
+        what = "on a real device the place must be named, because its limits over the day are counted."
+        raise RefusedError(what, fix="Say where: --region calves.")
 
 
 def build_device(binding: Binding, *, clock: Clock, emit: Listener) -> Device:

@@ -58,7 +58,7 @@ async def started_simulator(profile: str, *, speed: float = 1.0) -> AsyncIterato
     with tempfile.TemporaryDirectory(prefix="percuss-") as folder:
         record = Path(folder) / "simulator.jsonl"
         command = [
-            *(sys.executable, "-m", "simulators", profile, "--json", "--until-stdin-closes"),
+            *(sys.executable, "-P", "-m", "simulators", profile, "--json", "--until-stdin-closes"),
             *("--speed", str(speed), "--record", str(record)),
         ]
         process = await asyncio.create_subprocess_exec(
