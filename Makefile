@@ -15,7 +15,7 @@ demo: $(VENV)/.sim ## A virtual massage gun: scan, pair, run sciatica-relief 60 
 	@$(BIN)/percuss demo
 
 test: $(VENV)/.dev system ## Every test, with the coverage gate.
-	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy, import contracts, profiles and routines.
 	$(BIN)/ruff format --check .

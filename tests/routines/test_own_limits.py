@@ -59,6 +59,7 @@ def test_the_file_in_the_settings_folder_is_found(home: Path) -> None:
     [
         ('schema = 1\ncap = "120%"\n', 2, "100 %"),
         ('schema = 1\ncap = "strong"\n', 2, "no intensity"),
+        ('schema = 1\ncap = "firm"\n', 2, "is no limit"),
         ('schema = 1\n[regions.knee]\ncap = "gentle"\n', 2, "no region"),
         ('schema = 1\n\nsession = "1h"\n', 3, "no unit"),
         ("schema = 1\nloosen = true\n", 2, "loosen"),

@@ -148,7 +148,12 @@ class Victim:
 
 @contextmanager
 def victim(
-    link: str, *options: str, command: list[str] | None = None, speed: float = SPEED, new_session: bool = False
+    link: str,
+    *options: str,
+    command: list[str] | None = None,
+    speed: float = SPEED,
+    new_session: bool = False,
+    cwd: Path | None = None,
 ) -> Iterator[Victim]:
     """A session that has begun, on a simulator."""
     with tempfile.TemporaryDirectory(prefix="victim-") as folder:
@@ -171,6 +176,7 @@ def victim(
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=new_session,
+                cwd=cwd,
             ) as process:
                 try:
                     yield Victim(link, home, device, process)

@@ -6,6 +6,7 @@ that is busy with other tests; `make faults` measures without one.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -208,6 +209,33 @@ def test_a_closed_terminal_is_not_the_end_of_the_guardian() -> None:
         session.wait_for("level_asked")
         since_s = time.monotonic()
         os.killpg(session.process.pid, signal.SIGKILL)
+        assert_stopped(session.watch(since_s))
+
+
+def test_modules_that_lie_around_do_not_disarm_the_guardian(tmp_path: Path) -> None:
+    """Percuss is started in a folder with a serial.py of somebody's own."""
+    (tmp_path / "serial.py").write_text("VERSION = 'not pyserial'\n", encoding="utf-8")
+    installed = [str(Path(sys.executable).parent / "percuss")]
+    with victim("serial", command=installed, cwd=tmp_path) as session:
+        session.wait_for("level_asked")
+        since_s = time.monotonic()
+        session.process.kill()
+        assert_stopped(session.watch(since_s))
+
+
+def test_one_device_that_cannot_be_tried_keeps_no_other_from_being_stopped() -> None:
+    with victim("serial") as session:
+        session.wait_for("level_asked")
+        _kill_both(session)
+        file = session.home / "devices.json"
+        devices = json.loads(file.read_text(encoding="utf-8"))
+        good = devices["devices"]["device"]
+        devices["devices"]["broken"] = {**good, "url": "ble://nonsense", "profile": "theragun-gen4"}
+        file.write_text(json.dumps(devices), encoding="utf-8")
+        since_s = time.monotonic()
+        stopped = session.percuss("stop", "--all")
+        assert stopped.returncode != 0
+        assert "ble://nonsense" in stopped.stderr
         assert_stopped(session.watch(since_s))
 
 

@@ -95,6 +95,20 @@ def test_a_place_that_was_worked_rests_for_four_hours(screened: RunningSimulator
     assert other.returncode == 0, other.stderr
 
 
+def test_a_real_device_is_driven_at_a_place_with_a_name_only(screened: RunningSimulator) -> None:
+    assert "the place must be named" in refused("set", "gun", "25%", "--for", "2s")
+    assert peak_ppm(screened) == 0
+
+
+def test_a_one_and_a_nought_are_ten(screened: RunningSimulator, tmp_path: Path) -> None:
+    with in_terminal("run", str(calves(tmp_path)), "--on", "gun") as terminal:
+        terminal.wait_for("before?")
+        terminal.press("10")
+        assert terminal.end() == 3
+        assert "Pain of 10" in " ".join(terminal.screen.split())
+    assert peak_ppm(screened) == 0
+
+
 def test_pain_that_is_too_high_before_ends_it_before_it_begins(screened: RunningSimulator) -> None:
     done = percuss("run", "piriformis-release", "--on", "gun", "--pain", "7", "--json")
     assert done.returncode == 3, done.stderr
