@@ -75,9 +75,9 @@ def message_of(event: events.Event) -> str:
 def _pain_message(event: events.PainAsked | events.PainTold) -> str:
     match event:
         case events.PainAsked("between"):
-            return "How much does it hurt now? 0 to 9, x for 10."
+            return "How much does it hurt now? 0 to 10."
         case events.PainAsked(moment):
-            return f"How much does it hurt, {moment}? 0 (not at all) to 9, x for 10; space to go on without saying."
+            return f"How much does it hurt, {moment}? 0 (not at all) to 10; space to go on without saying."
         case events.PainTold(_, None):
             return "Tingling, numbness or shooting pain: stopped."
         case events.PainTold(_, score):

@@ -23,11 +23,11 @@ QUIT = "q"
 NERVE_SIGN = "t"
 """Tingling, numbness or shooting pain: everything stops at once."""
 
-PAIN_KEYS = {**{str(score): score for score in range(10)}, "x": 10}
-"""How much it hurts, 0 to 10; the tenth has no digit of its own."""
+PAIN_KEYS = {str(score): score for score in range(10)}
+"""How much it hurts, 0 to 9; a 1 and a 0 are ten."""
 
 LEGEND = "space pause · s skip · b back · + − intensity · e extra time · q stop"
-PAIN_LEGEND = "t tingling, numb or shooting pain: stops · 0-9, x (ten) pain now"
+PAIN_LEGEND = "t tingling, numb or shooting pain: stops · 0 to 10 how much it hurts"
 
 
 _restores: list[Callable[[], None]] = []
