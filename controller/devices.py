@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from controller.clock import Clock, wait_until
@@ -17,19 +17,30 @@ from controller.events import (
     LinkRestored,
     Listener,
 )
+from controller.handshake import Handshake
+from controller.obedience import Obedience
 from controller.stopping import Stopper, StopResult
-from controller.transports import Identity, Transport
+from controller.transports import Identity, Transport, link_of
+from controller.upkeep import Upkeep
 from firmware_profiles.codec import Codec
-from firmware_profiles.commands import BadFrame, Command, QueryStatus, QueryVersion, SetLevel, Status, Stop, Version
+from firmware_profiles.commands import (
+    BadFrame,
+    Command,
+    QueryStatus,
+    QueryVersion,
+    SetLevel,
+    Status,
+    Stop,
+    Version,
+    Write,
+)
 from firmware_profiles.errors import PercussError
+from firmware_profiles.loader import report_name
 from firmware_profiles.schema import Profile
 from firmware_profiles.units import Level
 
 ANSWER_S = 2.0
 """Real seconds that a device that can answer has to do so."""
-
-DISOBEY_S = 4.0
-"""Real seconds that a device may do something else than it was told, while its motor spins up or down."""
 
 WRITE_S = 1.5
 """Real seconds that a device may take to acknowledge a command: less than the motor's permission lasts."""
@@ -42,9 +53,6 @@ REST_REPEAT_S = 1.2
 
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
 """Real seconds between attempts to reconnect; the last one repeats."""
-
-OVERSPEED_SHARE = 0.1
-"""How much faster than told a device may say it runs, as a share of its full scale: motors hunt around their speed."""
 
 MAX_GARBAGE = 8
 """Frames in a row that make no sense before the device counts as broken; some may be reports that no profile lists."""
@@ -73,16 +81,33 @@ class Device:
         self._clock = clock
         self._emit = emit
         self._expected = expected
-        self._codec = Codec(profile)
+        link = link_of(transport.url)
+        self._codec = Codec(profile, link)
+        self._handshake = Handshake(name, self._codec.init_steps(), clock)
         self._stopper = Stopper(
-            name, transport, stop=self._codec.stop_writes(), ask=self._codec.status_writes(), clock=clock
+            name,
+            transport,
+            stop=self._codec.stop_writes(),
+            ask=self._codec.status_writes(),
+            clock=clock,
+            tells=profile.reports_status,
+            only_when_running=self._codec.stops_only_when_running,
         )
+        self._write_gap_s = profile.write_gap_s(is_stream=link == "serial")
+        self._rest_repeat_s = max(REST_REPEAT_S, 4 * sum(write.gap_s for write in self._codec.stop_writes()))
+        self._upkeep = [
+            *([Upkeep(profile.keepalive.period_s, self._keep_alive, clock)] if profile.keepalive else []),
+            *(
+                [Upkeep(profile.level.resend_s, self._resend, clock)]
+                if profile.level and profile.level.resend_s
+                else []
+            ),
+        ]
         self._lock = asyncio.Lock()
         self._next_write_s = 0.0
         self._halts = 0
-        self._asked: dict[str, int] = {}
-        self._asked_s = 0.0
-        self._reported: int | None = None
+        levels = profile.levels if profile.level is not None else None
+        self._obedience = Obedience(name, profile.channels, levels)
         self._heard_s = 0.0
         self._garbage = 0
         self._version: str | None = None
@@ -106,11 +131,11 @@ class Device:
         return self._now_s() - self._heard_s <= self._silence_s(self.profile.status_period_s)
 
     async def connect(self) -> None:
-        """Open the link and nothing more: enough to stop the device, whoever it is. Raises TransportError."""
-        await self._end_poll()
-        self._codec.reset()
-        self._garbage = 0
-        await self._transport.open(self._receive, self._lose)
+        """Open the link, say what the device must hear first, and nothing more: enough to stop it, whoever it is.
+
+        Raises TransportError.
+        """
+        await self._connect(is_strict=False)
 
     async def open(self, *, stops_first: bool = False) -> Identity:
         """Connect, check that it is the device that was paired, and listen to it.
@@ -119,10 +144,11 @@ class Device:
 
         Raises TransportError, IdentityError, and DeviceFaultError when it connects but does not answer.
         """
-        await self.connect()
-        self._asked.clear()
+        await self._connect(is_strict=not stops_first)
+        self._obedience.forget()
         try:
-            if stops_first:
+            # A device that only steps is taken down to zero, where counting begins.
+            if stops_first or (self.profile.level is not None and self.profile.level.model == "relative"):
                 await self.halt()
             identity = await self._identify()
             if self.can_confirm_stop:
@@ -133,11 +159,14 @@ class Device:
         self._heard_s = self._now_s()
         if self.can_confirm_stop and self.profile.status_period_s is not None:
             self._poll = asyncio.create_task(self._poll_status(self.profile.status_period_s))
+        for upkeep in self._upkeep:
+            upkeep.start()
         return identity
 
     async def close(self) -> None:
         """Close the link. It does not stop the motor: that is `stop`, before."""
         self._end_rest()
+        self._end_upkeep()
         await self._end_poll()
         await self._transport.close()
 
@@ -150,7 +179,6 @@ class Device:
 
         A command that a halt overtakes while it waits is dropped: after a stop nothing old may move the motor.
         """
-        writes = self._codec.encode(command)
         halts = self._halts
         async with self._lock:
             if self._next_write_s > self._clock.now():
@@ -160,22 +188,14 @@ class Device:
                     self._rising = halts
                     async with self._rest_writing:
                         pass  # an off that is still under way would arrive behind this command
-                if halts != self._halts:
+                # Not sooner: what a frame says may depend on what was sent, or stopped, before it.
+                if not await self._write_all(self._codec.encode(command), halts):
                     return
-                async with asyncio.timeout(WRITE_S):
-                    for write in writes:
-                        if halts != self._halts:
-                            return  # of several frames the rest must not follow the Stop that came between
-                        await self._transport.write(write.data, with_response=write.with_response)
-            except TimeoutError:
-                raise DeviceFaultError(
-                    "does not acknowledge what is written to it.", where=self.name, fix="Switch it off and on again."
-                ) from None
             finally:
                 self._rising = None
-            self._next_write_s = self._clock.now() + self.profile.write_gap_s * self._clock.speed
-            if halts == self._halts:
-                self._remember(command)
+            self._next_write_s = self._clock.now() + self._write_gap_s * self._clock.speed
+            self._codec.note_sent(command)
+            self._remember(command)
 
     async def halt(self) -> None:
         """Send Stop now, past the lock, the gap and whatever waits. It does not wait for the device's word.
@@ -183,12 +203,15 @@ class Device:
         Raises PercussError when a frame could not be written; all of them are tried first.
         """
         self._halts += 1
-        ran = [channel for channel, level in self._asked.items() if level]
-        self._asked = dict.fromkeys(self.profile.channels, 0)
-        self._asked_s = self._now_s()
+        ran = [channel for channel, level in self._obedience.asked.items() if level]
+        self._obedience.ask_rest(self._now_s())
+        self._codec.note_stopped()
         self._watch_rest()
         try:
             await self._stopper.write()
+        except BaseException:
+            self._codec.note_lost()
+            raise
         finally:
             for channel in ran:
                 self._emit(LevelAsked(self.name, channel, 0, 0.0, 0))
@@ -196,6 +219,7 @@ class Device:
     async def stop(self) -> StopResult:
         """Send Stop until the device says that it is at rest, or the budget ends. Never raises for its sake."""
         self._end_rest()
+        self._end_upkeep()
         await self._end_poll()
         result = await self._stopper.until_confirmed(self._reopen, write=self.halt)
         self._end_rest()
@@ -245,13 +269,68 @@ class Device:
     async def _reopen(self) -> None:
         await self._transport.close()
         await self._transport.open(self._receive, self._lose)
+        await self._handshake.perform(self._transport, is_strict=False)
+
+    async def _connect(self, *, is_strict: bool) -> None:
+        self._end_upkeep()
+        await self._end_poll()
+        self._codec.reset()
+        self._garbage = 0
+        await self._transport.open(self._receive, self._lose)
+        try:
+            await self._handshake.perform(self._transport, is_strict=is_strict)
+        except BaseException:
+            await self._transport.close()
+            raise
+
+    async def _write_all(self, writes: Sequence[Write], halts: int) -> bool:
+        """Write the frames of a command; False when a Stop came between: nothing must follow that."""
+        gaps_s = sum(write.gap_s for write in writes)
+        try:
+            async with asyncio.timeout(WRITE_S + gaps_s):
+                for number, write in enumerate(writes):
+                    if number and writes[number - 1].gap_s:
+                        await self._real_sleep(writes[number - 1].gap_s)
+                    if halts != self._halts:
+                        return False
+                    await self._transport.write(write.data, with_response=write.with_response)
+        except TimeoutError:
+            self._codec.note_lost()
+            raise DeviceFaultError(
+                "does not acknowledge what is written to it.", where=self.name, fix="Switch it off and on again."
+            ) from None
+        except BaseException:
+            self._codec.note_lost()
+            raise
+        return halts == self._halts
+
+    async def _keep_alive(self) -> None:
+        if self.profile.keepalive is None or (
+            self.profile.keepalive.while_running and not self._obedience.is_asked_to_run
+        ):
+            return
+        async with self._lock:
+            await self._write_all(self._codec.keepalive_writes(), self._halts)
+
+    async def _resend(self) -> None:
+        """Say the levels again to a device that falls silent otherwise; a Stop ends that as it ends the levels."""
+        async with self._lock:
+            for channel, level in list(self._obedience.asked.items()):
+                if level and self._obedience.asked[channel] == level:
+                    await self._write_all(self._codec.encode(SetLevel(channel, Level(level))), self._halts)
+
+    def _end_upkeep(self) -> None:
+        for upkeep in self._upkeep:
+            upkeep.end()
 
     def _remember(self, command: Command) -> None:
         if isinstance(command, Stop):
-            self._asked = dict.fromkeys(self.profile.channels, 0)
+            self._obedience.ask_rest(self._now_s())
         elif isinstance(command, SetLevel):
-            self._asked[command.channel] = command.level
-            if not command.level:
+            self._obedience.ask(command.channel, command.level, self._now_s())
+            if command.level:
+                self._stopper.expect_running()
+            else:
                 self._watch_rest()
             levels = self.capabilities.channels[command.channel].levels
             self._emit(
@@ -263,9 +342,6 @@ class Device:
                     levels.ppm(command.level),
                 )
             )
-        else:
-            return
-        self._asked_s = self._now_s()
 
     def _receive(self, data: bytes) -> None:
         for report in self._codec.feed(data):
@@ -277,36 +353,26 @@ class Device:
                 continue
             self._garbage = 0
             self._heard_s = self._now_s()
+            self._handshake.hear(report_name(report))
             if isinstance(report, Version):
                 self._version = report.firmware
                 self._version_heard.set()
-            else:
+            elif isinstance(report, Status):
                 self._take_status(report)
 
     def _take_status(self, status: Status) -> None:
+        level = max(status.levels.values(), default=None)
+        levels = next((channel.levels for channel in self.capabilities.channels.values()), None)
+        ppm = None if level is None or levels is None else levels.ppm(level)
+        self._emit(DeviceReported(self.name, status.running, ppm, status.battery_pct, status.temperature_c))
+        if not status.checksum_ok:
+            return  # shown, and believed in nothing
         self.status = status
         self._status_changed.set()
         self._stopper.hear(is_at_rest=status.is_at_rest)
-        level = max(status.levels.values(), default=None)
-        levels = next(iter(self.capabilities.channels.values())).levels
-        ppm = None if level is None else levels.ppm(level)
-        self._emit(DeviceReported(self.name, status.running, ppm, status.battery_pct, status.temperature_c))
         self.on_status(status)
-        before, self._reported = self._reported, level
-        asked = max(self._asked.values(), default=0)
-        if level is not None and before is not None and asked < level < before:
-            self._asked_s = self._now_s()  # it is on its way down
-        if self._now_s() - self._asked_s < DISOBEY_S or not self._asked:
-            return
-        should_run = asked > 0
-        if level is not None and should_run and level > asked + OVERSPEED_SHARE * levels.full:
-            self._fail(
-                f"was told to run at {asked} and says that it runs at {level}.", "Press the button on the device."
-            )
-        if should_run and status.is_at_rest:
-            self._fail("was told to run and says that it is at rest.", "Is it switched on, charged and not blocked?")
-        elif not should_run and not status.is_at_rest:
-            self._fail("was told to stop and says that it runs.", "Press the button on the device.")
+        if (fault := self._obedience.judge(status, self._now_s())) is not None:
+            self.on_fault(fault)
 
     def _lose(self, problem: TransportError) -> None:
         self._emit(LinkLost(self.name, problem.what))
@@ -366,13 +432,13 @@ class Device:
         """Write the offs again until the device says that it rests; one that cannot say so gets them on and on."""
         me = asyncio.current_task()
         while self._resting is me:  # a driver may swallow a cancellation
-            asked_s = self._asked_s
-            await self._real_sleep(REST_REPEAT_S)
-            quiet = [channel for channel, level in self._asked.items() if not level]
-            is_all = len(quiet) == len(self._asked)
+            asked_s = self._obedience.asked_s
+            await self._real_sleep(self._rest_repeat_s)
+            quiet = [channel for channel, level in self._obedience.asked.items() if not level]
+            is_all = len(quiet) == len(self._obedience.asked)
             if not quiet or (is_all and self._has_rested_since(asked_s)):
                 return
-            if self._resting is not me or self._rising == self._halts or asked_s != self._asked_s:
+            if self._resting is not me or self._rising == self._halts or asked_s != self._obedience.asked_s:
                 continue  # something else was asked meanwhile
             with suppress(PercussError, TimeoutError):
                 if is_all:
@@ -380,10 +446,8 @@ class Device:
                         await self._stopper.write()
                     continue
                 async with self._lock:
-                    for channel in [channel for channel in quiet if not self._asked[channel]]:
-                        async with asyncio.timeout(WRITE_S):
-                            for write in self._codec.encode(SetLevel(channel, Level(0))):
-                                await self._transport.write(write.data, with_response=write.with_response)
+                    for channel in [channel for channel in quiet if not self._obedience.asked[channel]]:
+                        await self._write_all(self._codec.encode(SetLevel(channel, Level(0))), self._halts)
 
     def _has_rested_since(self, moment_s: float) -> bool:
         is_fresh = self._heard_s > moment_s

@@ -31,11 +31,12 @@ class PairedIdentity(_Table):
 
 
 class PairedDevice(_Table):
-    """One paired device: how to reach it, what it is, and how to know it again."""
+    """One paired device: how to reach it, what it is, how to know it again, and the parameters that are its own."""
 
     url: str
     profile: str
     identity: PairedIdentity
+    parameters: dict[str, str] = {}
 
 
 class _DevicesFile(_Table):

@@ -26,6 +26,9 @@ STOP_REPEAT_S = 0.3
 STOP_WRITE_S = 0.5
 """Real seconds that a stop waits for its acknowledgement before it is written without one."""
 
+SETTLE_S = 0.5
+"""Real seconds after a toggle during which "it runs" may still be about before."""
+
 BLIND_STOPS = 3
 """How often Stop is sent to a device that cannot say whether it worked."""
 
@@ -41,11 +44,21 @@ class StopResult:
 class Stopper:
     """The stop of one device. ``stop`` and ``ask`` are its frames, encoded before anything runs.
 
-    ``ask`` is empty for a device that cannot say what it is doing. Whoever hears the device calls `hear`.
+    ``ask`` is empty for a device that cannot be asked what it is doing; one that ``tells`` says so by itself. Whoever
+    hears the device calls `hear`. With ``only_when_running`` the stop is a toggle: it is written only to a device that
+    is known to run.
     """
 
     def __init__(
-        self, name: str, transport: Transport, *, stop: Sequence[Write], ask: Sequence[Write], clock: Clock
+        self,
+        name: str,
+        transport: Transport,
+        *,
+        stop: Sequence[Write],
+        ask: Sequence[Write],
+        clock: Clock,
+        tells: bool = False,
+        only_when_running: bool = False,
     ) -> None:
         self.name = name
         self._transport = transport
@@ -54,21 +67,37 @@ class Stopper:
         self._clock = clock
         self._heard = asyncio.Event()
         self._is_at_rest = False
+        self._tells = tells and not self._ask
+        self._is_toggle = only_when_running
+        self._runs = False
+        self._toggled_s = -SETTLE_S
 
     @property
     def can_confirm(self) -> bool:
-        """Whether the device says what it is doing."""
+        """Whether the device can be asked what it is doing."""
         return bool(self._ask)
 
     def hear(self, *, is_at_rest: bool) -> None:
         """Take up what the device just said."""
-        self._is_at_rest = is_at_rest
+        if not is_at_rest and self._is_toggle and self._now_s() - self._toggled_s < SETTLE_S:
+            return
+        self._is_at_rest, self._runs = is_at_rest, not is_at_rest
         self._heard.set()
+
+    def expect_running(self) -> None:
+        """Take up that the device was just told to run."""
+        self._runs = True
 
     async def write(self) -> None:
         """Write Stop once, past every lock, gap and queue. Every frame is tried; raises the last PercussError."""
+        if self._is_toggle:
+            if not self._runs:
+                return
+            self._runs, self._toggled_s = False, self._now_s()
         failure: PercussError | None = None
-        for write in self._stop:
+        for number, write in enumerate(self._stop):
+            if number and self._stop[number - 1].gap_s:
+                await self._sleep(self._stop[number - 1].gap_s)
             try:
                 try:
                     async with asyncio.timeout(STOP_WRITE_S):
@@ -99,14 +128,16 @@ class Stopper:
         attempts = 0
         blind = 0
         is_fresh = False
-        deadline_s = self._now_s() + budget_s
+        # Stops that take their time, as presses do, must not use up the budget by themselves.
+        deadline_s = self._now_s() + budget_s + BLIND_STOPS * sum(write.gap_s for write in self._stop)
         while self._now_s() < deadline_s:
             attempts += 1
+            self._heard.clear()  # what it says from now on counts
             try:
                 await (write or self.write)()
-                if self.can_confirm and await self._rests():
+                if (self.can_confirm or self._tells) and await self._rests():
                     return StopResult("confirmed", attempts)
-                if not self.can_confirm:
+                if not self.can_confirm and not (self._tells and self._runs):
                     blind += 1
                     if blind >= BLIND_STOPS:
                         return StopResult("cannot_report", attempts)
@@ -125,7 +156,8 @@ class Stopper:
         """Ask until the device says that it is at rest, for as long as one repeat of Stop."""
         until_s = self._now_s() + STOP_REPEAT_S
         while self._now_s() < until_s:
-            self._heard.clear()
+            if self._ask:
+                self._heard.clear()
             for write in self._ask:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(STOP_WRITE_S):
@@ -133,6 +165,7 @@ class Stopper:
             within_s = self._clock.now() + STOP_REPEAT_S * self._clock.speed
             if await wait_until(self._clock, self._heard, within_s) and self._is_at_rest:
                 return True
+            self._heard.clear()
             await self._sleep(STOP_REPEAT_S / 10)
         return False
 

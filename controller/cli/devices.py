@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controller.cli.capturing import capture_option
 from controller.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from controller.service.scanning import Found, ScanResult
     from firmware_profiles.schema import Profile
 
@@ -53,17 +56,22 @@ def scan(timeout_s: float, adapter: str | None, shows_all: bool, as_json: bool) 
 @click.option("--profile", "profile_id", metavar="PROFILE", help="Which profile it has, when it cannot be told.")
 @click.option("--bond", is_flag=True, help="Also bond with it, where the device asks for it.")
 @click.option("--passkey", metavar="DIGITS", help="The six digits that the device shows, for --bond.")
+@click.option(
+    "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="What this one device has, such as its PIN."
+)
 @click.option("--adapter", help=ADAPTER_HELP)
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0.1, 120), default=5.0, show_default=True, help="Seconds."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@capture_option
 def pair(
     target: str | None,
     name: str | None,
     profile_id: str | None,
     bond: bool,
     passkey: str | None,
+    parameters: tuple[str, ...],
     adapter: str | None,
     timeout_s: float,
     as_json: bool,
@@ -83,6 +91,7 @@ def pair(
     from firmware_profiles.library import find_profile
     from firmware_profiles.matching import choose_profile
 
+    given = _name_values(parameters)
     registry = Registry()
     known = registry.devices()
     profile = find_profile(profile_id) if profile_id is not None else None
@@ -108,6 +117,7 @@ def pair(
             emit=lambda _: None,
             bond=bond or passkey is not None,
             passkey=(lambda: passkey) if passkey is not None else _ask_passkey,
+            parameters=given,
             registry=registry,
         )
     )
@@ -138,7 +148,7 @@ def devices(as_json: bool) -> None:
 
     paired = Registry().devices()
     if as_json:
-        print_json({name: device.model_dump() for name, device in paired.items()})
+        print_json({name: device.model_dump(exclude={"parameters"}) for name, device in paired.items()})
     elif not paired:
         say("nothing is paired. Look with `percuss scan`, then `percuss pair`.")
     else:
@@ -191,6 +201,13 @@ def _signal_cell(found: Found) -> str:
     if found.is_simulated:
         return "simulated"
     return "" if found.rssi_dbm is None else f"{found.rssi_dbm} dBm"
+
+
+def _name_values(parameters: Sequence[str]) -> dict[str, str]:
+    pairs = [parameter.partition("=") for parameter in parameters]
+    if any(not name or not equals for name, equals, _ in pairs) or len({name for name, _, _ in pairs}) < len(pairs):
+        raise click.BadParameter("each is NAME=VALUE, and each name once.", param_hint="--parameter")
+    return {name: value for name, _, value in pairs}
 
 
 def _is_url(target: str | None) -> bool:

@@ -15,11 +15,13 @@ from typing import Any
 
 from controller.clock import SystemClock
 from controller.guardian.wards import Ward, ward_from_json
+from controller.handshake import Handshake
 from controller.stopping import Stopper, StopResult
-from controller.transports import Transport, load_link, open_url
+from controller.transports import Transport, link_of, load_link, open_url
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import Status
 from firmware_profiles.folders import state_folder
+from firmware_profiles.loader import report_name
 
 MISS_S = 1.2
 """Real seconds without a heartbeat after which the other process counts as hung: six beats."""
@@ -147,8 +149,17 @@ class _Guarded:
         self.problem = ""
         # Not for itself alone: a process that hangs may still hold the port.
         self.transport: Transport = open_url(ward.url, ward.profile, is_exclusive=False)
-        self._codec = Codec(ward.profile)
-        self.stopper = Stopper(ward.name, self.transport, stop=ward.stop, ask=ward.ask, clock=SystemClock())
+        self._codec = Codec(ward.profile, link_of(ward.url))
+        self._handshake = Handshake(ward.name, self._codec.init_steps(), SystemClock())
+        self.stopper = Stopper(
+            ward.name,
+            self.transport,
+            stop=ward.stop,
+            ask=ward.ask,
+            clock=SystemClock(),
+            tells=ward.profile.reports_status,
+            only_when_running=self._codec.stops_only_when_running,
+        )
 
     async def reopen(self) -> None:
         """Open the link, however often that takes. Raises TransportError."""
@@ -156,13 +167,15 @@ class _Guarded:
         self._codec.reset()
         try:
             await self.transport.open(self._receive, lambda _: None)
+            await self._handshake.perform(self.transport, is_strict=False)
         except Exception as problem:
             self.problem = str(problem)
             raise
 
     def _receive(self, data: bytes) -> None:
         for report in self._codec.feed(data):
-            if isinstance(report, Status):
+            self._handshake.hear(report_name(report))
+            if isinstance(report, Status) and report.checksum_ok:
                 self.stopper.hear(is_at_rest=report.is_at_rest)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from controller.transports import link_of
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import Write
 from firmware_profiles.schema import Profile
@@ -27,7 +28,7 @@ class Ward:
 
 def make_ward(name: str, url: str, profile: Profile) -> Ward:
     """A ward with everything encoded that stopping it will need."""
-    codec = Codec(profile)
+    codec = Codec(profile, link_of(url))
     return Ward(name, url, profile, codec.stop_writes(), codec.status_writes())
 
 
@@ -53,9 +54,9 @@ def ward_from_json(values: dict[str, Any]) -> Ward:
     )
 
 
-def _plain(writes: Sequence[Write]) -> list[tuple[str, bool]]:
-    return [(write.data.hex(), write.with_response) for write in writes]
+def _plain(writes: Sequence[Write]) -> list[tuple[str, bool, float]]:
+    return [(write.data.hex(), write.with_response, write.gap_s) for write in writes]
 
 
 def _writes(values: list[Any]) -> tuple[Write, ...]:
-    return tuple(Write(bytes.fromhex(data), with_response) for data, with_response in values)
+    return tuple(Write(bytes.fromhex(data), with_response, gap_s) for data, with_response, gap_s in values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controller.errors import RefusedError
+from controller.errors import RefusedError, RegistryError
 from controller.registry import Registry
 from controller.service.simulation import Simulator, running_simulators
 from controller.transports import Identity
@@ -30,12 +30,18 @@ Bindings = Mapping[Role, Binding]
 
 def bind_paired(name: str, registry: Registry | None = None) -> Binding:
     """A paired device. Raises DeviceNotFoundError, RegistryError, ProfileError or MatchError."""
-    paired = (registry or Registry()).find(name)
+    registry = registry or Registry()
+    paired = registry.find(name)
     identity = paired.identity
+    try:
+        profile = find_profile(paired.profile).with_parameters(paired.parameters)
+    except ValueError as problem:
+        fix = f"`percuss forget {name}`, then pair it again."
+        raise RegistryError(str(problem), path=registry.path, key=f"devices.{name}.parameters", fix=fix) from problem
     return Binding(
         name=name,
         url=paired.url,
-        profile=find_profile(paired.profile),
+        profile=profile,
         expected=Identity(identity.address, identity.serial, identity.firmware),
         is_simulated=any(simulator.url == paired.url for simulator in running_simulators()),
     )

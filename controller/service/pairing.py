@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from controller.clock import SystemClock
@@ -14,7 +14,7 @@ from controller.registry import PairedDevice, PairedIdentity, Registry
 from controller.service.scanning import Found
 from controller.stopping import StopResult
 from controller.transports import Identity, open_url
-from firmware_profiles.errors import MatchError
+from firmware_profiles.errors import MatchError, ValueRefusedError
 from firmware_profiles.schema import Profile
 
 
@@ -37,15 +37,21 @@ async def pair(
     emit: Listener,
     bond: bool = False,
     passkey: Callable[[], str] | None = None,
+    parameters: Mapping[str, str] | None = None,
     registry: Registry | None = None,
 ) -> Paired:
     """Connect to a device, send it Stop, and keep it under ``name``. Nothing is kept when any of it fails.
 
-    Raises TransportError, DeviceFaultError when it does not answer, StopUnconfirmedError when it does not stop,
+    ``parameters`` are those of the profile that differ from its defaults. Raises ValueRefusedError for one of them,
+    TransportError, DeviceFaultError when it does not answer, StopUnconfirmedError when it does not stop,
     RegistryError when it cannot be kept.
     """
     registry = registry or Registry()
     registry.devices()  # a broken file is found out before anybody waits for a radio
+    try:
+        profile = profile.with_parameters(parameters or {})
+    except ValueError as problem:
+        raise ValueRefusedError(str(problem), where=name, fix="Give it as --parameter NAME=VALUE.") from problem
     device = Device(name, profile, open_url(url, profile, passkey=passkey), clock=SystemClock(), emit=emit)
     identity = await device.open()
     try:
@@ -60,7 +66,7 @@ async def pair(
             "it did not confirm that it stops, so it is not kept.", where=name, fix="Press its button; do not use it."
         )
     kept = PairedIdentity(address=identity.address, serial=identity.serial, firmware=identity.firmware)
-    registry.add(name, PairedDevice(url=url, profile=profile.id, identity=kept))
+    registry.add(name, PairedDevice(url=url, profile=profile.id, identity=kept, parameters=dict(parameters or {})))
     return Paired(name, profile, url, identity, stopped)
 
 
