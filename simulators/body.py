@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from firmware_profiles.capabilities import Levels
 from firmware_profiles.schema import Profile
 from simulators.motor import AMBIENT_C, CUT_OUT_C, Battery, Motor
 
@@ -22,15 +23,19 @@ Record = Callable[..., None]
 class _Channel:
     """One motor with what was asked of it, and what of it was recorded last."""
 
-    def __init__(self, motor: Motor) -> None:
+    def __init__(self, motor: Motor, levels: Levels) -> None:
         self.motor = motor
+        self.levels = levels
         self.level = 0
         self.recorded = (0, 0)
         self.recorded_at_s = -math.inf
 
 
 class Body:
-    """Motors by channel, and a battery where the profile gives one. ``now_s`` is how far its time has come."""
+    """Motors by channel (none on a plain timer), and a battery where the profile gives one.
+
+    ``now_s`` is how far its time has come.
+    """
 
     def __init__(self, profile: Profile, now_s: float, record: Record) -> None:
         behaviour = profile.simulator
@@ -38,9 +43,11 @@ class Body:
         self.battery = Battery(behaviour.battery_life_s) if behaviour.battery_life_s else None
         self.stalled: set[str] = set()
         self._record = record
-        self._levels = profile.level.levels()
-        full_ppm = float(self._levels.ppm(self._levels.full))
-        self._channels = {name: _Channel(Motor(behaviour.spin_up_s, full_ppm)) for name in profile.channels}
+        self._channels: dict[str, _Channel] = {}
+        if profile.level is not None:
+            levels = profile.level.levels()
+            motor_of = {name: Motor(behaviour.spin_up_s, float(levels.ppm(levels.full))) for name in profile.channels}
+            self._channels = {name: _Channel(motor, levels) for name, motor in motor_of.items()}
         self._auto_off_s = behaviour.auto_off_s
         self._running_s = 0.0
 
@@ -55,24 +62,33 @@ class Body:
         return any(channel.motor.turns or channel.level for channel in self._channels.values())
 
     @property
+    def asked(self) -> Mapping[str, int]:
+        """What each motor was last asked for, in the device's unit."""
+        return {name: channel.level for name, channel in self._channels.items()}
+
+    @property
     def hottest_c(self) -> float:
-        """The temperature of the hottest winding."""
-        return max(channel.motor.winding_c for channel in self._channels.values())
+        """The temperature of the hottest winding, or of the room."""
+        return max((channel.motor.winding_c for channel in self._channels.values()), default=AMBIENT_C)
 
     def ask(self, name: str, level: int) -> str:
         """Aim a motor at a level. Gives back why it refuses, or nothing."""
         channel = self._channels[name]
         if level and self.battery is not None and self.battery.is_empty:
             return "the battery is empty."
-        if not channel.motor.ask(float(self._levels.ppm(level))):
+        if not channel.motor.ask(float(channel.levels.ppm(level))):
             return "the thermal switch is open."
         channel.level = level
         self._record_motor(name, channel)
         return ""
 
-    def process(self, dt_s: float) -> None:
-        """Let ``dt_s`` seconds pass, in steps that time the cut-out, the battery and the record finely enough."""
-        end_s = self.now_s + dt_s
+    def switch_off(self) -> None:
+        """Ask every motor for nothing."""
+        self._release()
+        self.step(0.0)
+
+    def run_until(self, end_s: float) -> None:
+        """Let time pass to ``end_s``, in steps that time the cut-out, the battery and the record finely enough."""
         while self.now_s < end_s:
             # At rest only slow exponentials go on, and those are exact in one step of any length.
             left_s = end_s - self.now_s
@@ -83,7 +99,7 @@ class Body:
     def step(self, dt_s: float) -> None:
         """One step of everything, then of the record. 0 lets what was changed from outside take effect."""
         if self.battery is not None:
-            load = sum(channel.motor.load for channel in self._channels.values()) / len(self._channels)
+            load = sum(channel.motor.load for channel in self._channels.values()) / max(1, len(self._channels))
             self.battery.process(dt_s, load)
         self._running_s = self._running_s + dt_s if self.is_running else 0.0
         self._switch_off_where_due()
@@ -150,9 +166,11 @@ class Body:
             reason = "battery_empty"
         elif self._auto_off_s is not None and self._running_s >= self._auto_off_s - 1e-9:
             reason = "auto_off"
-        if not reason or not any(channel.level for channel in self._channels.values()):
-            return
-        self._record("fault", fault=reason)
+        if reason and any(self.asked.values()):
+            self._record("fault", fault=reason)
+            self._release()
+
+    def _release(self) -> None:
         for channel in self._channels.values():
             channel.motor.ask(0.0)
             channel.level = 0

@@ -38,17 +38,24 @@ EXIT_BAD_FILE = 8
 @click.option("--clock", type=click.Choice(["real", "manual"]), default="real", help="manual: time moves when told.")
 @click.option("--record", type=click.Path(path_type=Path), help="Write what it saw and did, as JSON lines.")
 @click.option("--seed", type=int, default=0, help="Which bits injected faults flip.")
-@click.option("--max-connections", type=click.IntRange(1, 64), default=8, help="Hosts at a time.")
+@click.option(
+    "--max-connections", type=click.IntRange(1, 64), help="Hosts at a time.  [default: what the profile says]"
+)
+@click.option(
+    "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="What this one device has, such as its PIN."
+)
 @click.option("--json", "as_json", is_flag=True, help="Say that it is ready as one line of JSON.")
 @click.option("--until-stdin-closes", is_flag=True, help="End when standard input, a pipe, is closed.")
-def simulate(profile: str, link: Literal["ble", "pty", "tcp"] | None, as_json: bool, **options: Any) -> None:
+def simulate(
+    profile: str, link: Literal["ble", "pty", "tcp"] | None, parameters: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
     """Pretend to be a device of PROFILE (an id, or a .toml file) until Ctrl-C."""
     import asyncio
 
     from firmware_profiles.library import find_profile
     from simulators.service import Settings, serve
 
-    settings = Settings(profile=find_profile(profile), link=link, **options)
+    settings = Settings(profile=find_profile(profile), link=link, parameters=_pairs(parameters), **options)
     asyncio.run(serve(settings, _ready_printer(settings, as_json), _say))
 
 
@@ -70,6 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
 
 
+def _pairs(parameters: tuple[str, ...]) -> dict[str, str]:
+    pairs = dict(parameter.partition("=")[::2] for parameter in parameters if "=" in parameter)
+    if len(pairs) != len(parameters):
+        raise click.BadParameter("each is NAME=VALUE, and each name once.", param_hint="--parameter")
+    return pairs
+
+
 def _ready_printer(settings: Settings, as_json: bool) -> Callable[[dict[str, Any]], None]:
     def print_ready(facts: dict[str, Any]) -> None:
         import json
@@ -79,7 +93,7 @@ def _ready_printer(settings: Settings, as_json: bool) -> Callable[[dict[str, Any
             click.echo(json.dumps(facts))
             return
         # Nothing on a serial wire says what is behind it, so there the profile is named.
-        profile = f" --profile {settings.profile.id}" if settings.profile.ble is None else ""
+        profile = "" if settings.chosen_link == "ble" else f" --profile {settings.profile.id}"
         click.echo(f"A simulated {settings.profile.name} is running as {facts['name']!r}:")
         click.echo(f"  {facts['url']}")
         click.echo("In another terminal:")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from firmware_profiles.codec import FirmwareCodec, Received
+from firmware_profiles.codec import Link
 from firmware_profiles.commands import BadFrame
 from firmware_profiles.errors import ValueRefusedError
-from firmware_profiles.frames import Value
-from firmware_profiles.schema import Profile, ReportName
+from firmware_profiles.firmware import FirmwareCodec, Received
+from firmware_profiles.schema import Profile
 from simulators.body import Body
 from simulators.clock import SimClock
 from simulators.faults import FaultRefusedError, Faults, Injection
+from simulators.firmware import Firmware
+from simulators.handshake import Handshake
 from simulators.motor import Battery, Motor
 from simulators.recorder import Recorder, spaced_hex
+from simulators.reports import Words
+from simulators.timers import TOLERANCE_S
 
 MAX_DELAYED_REPORTS = 1000
 """A host that keeps asking a device that answers late must not fill the memory."""
@@ -40,20 +43,26 @@ class SimulatedDevice:
         firmware: str | None = None,
         serial: str = "SIM-0001",
         seed: int = 0,
+        over: Link | None = None,
+        remembers: Mapping[str, str] | None = None,
     ) -> None:
         self.profile = profile
         self.clock = clock
         self.serial = serial
         self.firmware = firmware if firmware is not None else profile.simulator.firmware
         self.faults = Faults(seed)
-        self.link_name = "serial" if profile.ble is None else "ble"
+        self.link_name: str = over or ("serial" if profile.ble is None else "ble")
         self.send: Callable[[bytes], None] = _lose
         self._recorder = recorder
-        self._codec = FirmwareCodec(profile)
-        self._codec.encode("version", {"firmware": self.firmware})
-        self._levels = profile.level.levels()
-        self._highest_level = profile.level.protocol_max or self._levels.full
+        self._codec = FirmwareCodec(profile, over)
+        self._handshake = Handshake(profile, over, remembers or {})
         self._body = Body(profile, clock.now(), self._record)
+        self._habits = Firmware(profile, self._body, clock, self._record, self._report)
+        self._words = Words(profile, self._body, self._habits, self.firmware)
+        for values in self._words.of("version"):
+            self._codec.encode("version", values)
+        self._has_host = False
+        self._status_count = 0
         self._delayed: deque[tuple[float, bytes]] = deque(maxlen=MAX_DELAYED_REPORTS)
 
     @property
@@ -91,22 +100,23 @@ class SimulatedDevice:
         self._record("rx", hex=spaced_hex(data), link=self.link_name, with_response=with_response)
         if self.faults.refuses:
             return False
+        if self._handshake.wakes(data):
+            self._greet()
+            return True
         for heard in self._codec.feed(data):
             if isinstance(heard, BadFrame):
                 self._record("bad", hex=spaced_hex(heard.data), reason=heard.reason)
             else:
-                self._obey(heard)
+                self._take(heard)
         return True
 
     def catch_up(self) -> None:
         """Let the time pass that the clock says has passed."""
-        self.process(self.clock.now() - self._body.now_s)
+        self._run_until(self.clock.now())
 
     def process(self, dt_s: float) -> None:
         """Let ``dt_s`` seconds pass."""
-        self._body.process(dt_s)
-        while self._delayed and self._delayed[0][0] <= self._body.now_s:
-            self._transmit(self._delayed.popleft()[1])
+        self._run_until(self._body.now_s + dt_s)
 
     def inject(self, injection: Injection) -> None:
         """Make something go wrong, or well again. Raises FaultRefusedError where this device cannot have the fault.
@@ -116,6 +126,8 @@ class SimulatedDevice:
         self.catch_up()
         if injection.fault == "low_battery" and self.battery is None:
             raise FaultRefusedError("has no battery.", where=self.profile.id)
+        if injection.fault in {"stall", "overheat"} and not self.motors:
+            raise FaultRefusedError("has no motor.", where=self.profile.id)
         channel = {} if injection.channel is None else {"channel": injection.channel}
         self._record("fault", fault=injection.fault, **injection.settings, **channel)
         match injection.fault:
@@ -140,10 +152,19 @@ class SimulatedDevice:
         self._body.step(0.0)
 
     def record_link(self, *, is_connected: bool, count: int) -> None:
-        """Record that a host came or went; nothing else happens."""
+        """Record that a host came or went. The motors do not care; with the last host its init is forgotten."""
         self.catch_up()
         state = "connected" if is_connected else "disconnected"
         self._record("link", state=state, link=self.link_name, count=count)
+        self._has_host = count > 0
+        if not self._has_host:
+            self._handshake.forget()
+            self._habits.say_goodbye()
+        self._greet()
+
+    def _greet(self) -> None:
+        if self._has_host and self._handshake.is_over:
+            self._habits.greet()
 
     def record_speed(self) -> None:
         """Record that the clock runs at another speed from now on."""
@@ -159,58 +180,52 @@ class SimulatedDevice:
             "t_s": round(self._body.now_s, 3),
             "speed": self.clock.speed,
             **self._body.state(),
+            **self._habits.timers(),
+            "listens": self._handshake.is_over,
             "faults": self.faults.as_dict(),
         }
 
-    def _obey(self, heard: Received) -> None:
-        match heard.command:
-            case "set_level":
-                self._set_level(str(heard.values["channel"]), int(heard.values["level"]))
-            case "stop":
-                for name in self.motors:
-                    self._body.ask(name, 0)
-            case "query_status":
-                self._report("status", self._status())
-            case "query_version":
-                self._report("version", {"firmware": self.firmware})
+    def _run_until(self, end_s: float) -> None:
+        """Let time pass from one thing that the device does by itself to the next."""
+        while True:
+            due_s = self._habits.due_s()
+            late_s = self._delayed[0][0] if self._delayed else None
+            next_s = min((at_s for at_s in (due_s, late_s) if at_s is not None), default=end_s)
+            self._body.run_until(min(max(next_s, self._body.now_s), end_s))
+            while self._delayed and self._delayed[0][0] <= self._body.now_s:
+                self._transmit(self._delayed.popleft()[1])
+            if next_s > end_s:
+                return
+            if due_s is not None and due_s <= self._body.now_s + TOLERANCE_S:
+                self._habits.act()
+            elif next_s >= end_s:
+                return
 
-    def _set_level(self, name: str, level: int) -> None:
-        # The firmware takes whatever its protocol allows; holding it to the marketed range is the host's business.
-        if name not in self.motors:
-            reason = "names no channel of this device."
-        elif level > self._highest_level or (self._levels.steps is not None and not self._levels.accepts(level)):
-            reason = f"{level} is no level of this device."
-        else:
-            reason = self._body.ask(name, level)
-        if reason:
-            self._record("bad", hex="", reason=reason)
+    def _take(self, heard: Received) -> None:
+        verdict = self._handshake.judge(heard)
+        if verdict.reason:
+            self._record("bad", hex="", reason=f"{heard.command}: {verdict.reason}")
+        if verdict.obeys:
+            self._habits.obey(heard)
+        if verdict.answer is not None:
+            self._report(verdict.answer, heard.values)
+        self._greet()
 
-    def _status(self) -> dict[str, Value]:
-        """What the status report says, field by field; a profile's frame carries those that it has.
-
-        ``level`` is what the motor really does, not what was asked, because the report exists to confirm a command: an
-        echo would call a stalled motor healthy and a coasting one stopped. ``running`` is the firmware's own view, so
-        it also holds when the motor is asked to turn and does not. Only both together mean "at rest".
-        """
-        first = next(iter(self.motors.values()))
-        values: dict[str, Value] = {
-            "running": self.is_running,
-            "level": round(first.actual_ppm * self._levels.full / first.full_ppm),
-            "temperature_c": round(self._body.hottest_c),
-        }
-        if self.battery is not None:
-            # Rounded up: "0 %" means empty and nothing else does.
-            values["battery_pct"] = math.ceil(self.battery.charge_pct)
-        return values
-
-    def _report(self, name: ReportName, values: Mapping[str, Value]) -> None:
+    def _report(self, name: str, heard: Mapping[str, Any] | None = None) -> None:
         if self.faults.is_silent:
             return
-        try:
-            data = self._codec.encode(name, values)
-        except ValueRefusedError as problem:
-            self._record("bad", hex="", reason=f"no {name} report: {problem}")
-            return
+        variant = 0
+        if name == "status" and self.profile.simulator.rotates_status:
+            variant, self._status_count = self._status_count, self._status_count + 1
+        data, refused = None, ""
+        for values in self._words.of(name, heard or {}):
+            try:
+                data = self._codec.encode(name, values, variant)
+                break
+            except ValueRefusedError as problem:
+                refused = refused or f"no {name} report: {problem}"
+        else:
+            self._record("bad", hex="", reason=refused)
         if data is None:
             return
         data = self.faults.spoil(data)

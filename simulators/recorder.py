@@ -17,7 +17,14 @@ and, by kind:
 * ``motor``: ``channel``, ``ppm`` (what it really does), ``level`` (what it was last asked for, in the device's unit);
   on every change, and at least every 0.5 simulated seconds while it turns
 * ``bad``: bytes, or a command, that the firmware does not take: ``hex`` (empty for a command), ``reason``
-* ``fault``: something was injected or ended, or went wrong by itself: ``fault``, and its settings
+* ``timer``: one of the device's own timers: ``timer`` (``off``: the one that switches it off; ``schedule``: one that is
+  started, paused and reset) and ``state``: ``set``, ``cleared`` and ``ended`` of the first, with ``left_s``;
+  ``loaded``, ``started``, ``interval`` (the next one begins), ``paused``, ``reset`` and ``ended`` of the other, with
+  ``elapsed_s`` and, when it keeps a schedule, ``left_s``, ``intervals``, ``interval`` (counted from 0), ``rest``,
+  ``interval_left_s``
+* ``fault``: something was injected or ended, or went wrong by itself: ``fault``, and its settings. By themselves come
+  ``cut_out``, ``battery_empty``, ``auto_off``, ``heartbeat_missed`` (the host fell silent), ``lease_expired`` (no level
+  came)
 * ``link``: ``state`` (``connected``, ``disconnected``), ``link``, ``count`` (hosts that are connected now)
 * ``speed``: the speed of time was changed: ``speed``
 * ``end``: ``channels``: for each channel its last ``ppm`` and ``level``

@@ -55,11 +55,11 @@ class Simulation:
         """What a host opens."""
         return self._adapter.url if self._adapter is not None else ""
 
-    def receive(self, data: bytes) -> bool:
+    def receive(self, data: bytes, *, with_response: bool | None = None) -> bool:
         """Take bytes from the adapter; False when the device refuses them."""
         # A host may come, write and go between two ticks.
         self._notice_hosts()
-        return self.device.receive(data)
+        return self.device.receive(data, with_response=with_response)
 
     async def start(self, adapter: Adapter) -> None:
         """Become reachable. Raises OSError or PercussError, with nothing left open."""

@@ -8,8 +8,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,10 +24,15 @@ from simulators.run import Simulation
 
 Link = Literal["ble", "pty", "tcp"]
 
+MAX_HOSTS_ON_A_LINE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to simulate and how. ``link`` None: what the profile speaks."""
+    """What to simulate and how. ``link`` None: what the profile speaks, Bluetooth first.
+
+    ``parameters`` are what this one device has instead of the profile's defaults, such as its PIN.
+    """
 
     profile: Profile
     link: Link | None = None
@@ -42,7 +47,8 @@ class Settings:
     clock: Literal["real", "manual"] = "real"
     record: Path | None = None
     seed: int = 0
-    max_connections: int = 8
+    max_connections: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
     until_stdin_closes: bool = False
 
     @property
@@ -50,7 +56,7 @@ class Settings:
         """The link to use. Raises PercussError when the device does not speak it, or an option is not for it."""
         speaks_ble = self.profile.ble is not None
         link: Link = self.link or ("ble" if speaks_ble else "pty")
-        if (link == "ble") != speaks_ble:
+        if (self.profile.ble if link == "ble" else self.profile.serial) is None:
             speaks, fix = ("Bluetooth LE", "Use --ble.") if speaks_ble else ("a serial line", "Use --pty or --tcp.")
             raise PercussError(f"speaks {speaks}, so there is no --{link}.", where=self.profile.id, fix=fix)
         misplaced = {
@@ -64,6 +70,13 @@ class Settings:
         if self.clock == "manual" and self.speed != 1.0:
             raise PercussError("a manual clock has no --speed.", where=self.profile.id)
         return link
+
+    @property
+    def chosen_max_connections(self) -> int:
+        """How many hosts it bears at a time. A line over TCP is no radio: there the profile says nothing."""
+        if self.max_connections is not None:
+            return self.max_connections
+        return self.profile.simulator.max_connections if self.chosen_link == "ble" else MAX_HOSTS_ON_A_LINE
 
     @property
     def chosen_name(self) -> str:
@@ -91,6 +104,8 @@ async def serve(settings: Settings, on_ready: Callable[[dict[str, Any]], None], 
             firmware=settings.firmware,
             serial=settings.serial,
             seed=settings.seed,
+            over="ble" if link == "ble" else "serial",
+            remembers=settings.parameters,
         )
         device.link_name = link
         simulation = Simulation(device, clock, on_change=lambda: _announce(announcement, facts(), say))
@@ -126,7 +141,9 @@ def _adapter(settings: Settings, link: Link, device: SimulatedDevice, simulation
     if link == "tcp":
         from simulators.adapters.tcp import TcpAdapter
 
-        return TcpAdapter(simulation.receive, port=settings.port, max_connections=settings.max_connections, baud=baud)
+        return TcpAdapter(
+            simulation.receive, port=settings.port, max_connections=settings.chosen_max_connections, baud=baud
+        )
     try:
         from simulators.adapters.ble import DEFAULT_ADDRESS, BleAdapter
     except ModuleNotFoundError as problem:
@@ -143,7 +160,7 @@ def _adapter(settings: Settings, link: Link, device: SimulatedDevice, simulation
         port=settings.port,
         serial=settings.serial,
         firmware=device.firmware,
-        max_connections=settings.max_connections,
+        max_connections=settings.chosen_max_connections,
     )
 
 

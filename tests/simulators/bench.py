@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from firmware_profiles.codec import Link
+from firmware_profiles.errors import ProfileError
 from firmware_profiles.library import find_profile
 from firmware_profiles.schema import Profile, SimulatorTable
+from firmware_profiles.tomlfile import parse_toml
 from simulators.clock import ManualClock
 from simulators.device import SimulatedDevice
 from simulators.faults import check_injection
@@ -15,13 +19,23 @@ from simulators.recorder import Recorder
 
 
 class Bench:
-    def __init__(self, profile_id: str, *, seed: int = 0, **behaviour: Any) -> None:
-        self.profile = _with(find_profile(profile_id), behaviour)
+    def __init__(
+        self,
+        profile: str | Profile,
+        *,
+        seed: int = 0,
+        over: Link | None = None,
+        remembers: dict[str, str] | None = None,
+        **behaviour: Any,
+    ) -> None:
+        self.profile = _with(find_profile(profile) if isinstance(profile, str) else profile, behaviour)
         self.clock = ManualClock()
         self.entries: list[dict[str, Any]] = []
         self.sent: list[str] = []
         recorder = Recorder(self.entries, self.clock)
-        self.device = SimulatedDevice(self.profile, clock=self.clock, recorder=recorder, seed=seed)
+        self.device = SimulatedDevice(
+            self.profile, clock=self.clock, recorder=recorder, seed=seed, over=over, remembers=remembers
+        )
         self.device.send = lambda data: self.sent.append(data.hex(" ").upper())
 
     def write(self, *frames: str) -> None:
@@ -32,11 +46,31 @@ class Bench:
         self.clock.advance(duration_s)
         self.device.catch_up()
 
+    def levels(self) -> dict[str, int]:
+        """What every channel is asked for."""
+        return {name: channel["level_asked"] for name, channel in self.device.state()["channels"].items()}
+
     def inject(self, fault: str, **settings: Any) -> None:
         self.device.inject(check_injection({"fault": fault, **settings}, list(self.profile.channels)))
 
     def kinds(self, kind: str) -> list[dict[str, Any]]:
         return [entry for entry in self.entries if entry["kind"] == kind]
+
+
+HEAD = """
+schema = 1
+id = "on-the-bench"
+name = "A device on the bench"
+confidence = "C"
+verified_on_hardware = false
+dead_man = "host only"
+sources = [{ url = "https://example.org/bench", says = "written for a test" }]
+"""
+
+
+def profile_of(text: str) -> Profile:
+    """A small profile: ``text`` without what says nothing about behaviour, and with ``roles`` first."""
+    return parse_toml((HEAD + text).encode(), Profile, path=Path("bench.toml"), error=ProfileError)
 
 
 def _with(profile: Profile, behaviour: dict[str, Any]) -> Profile:
