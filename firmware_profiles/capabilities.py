@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,7 +61,10 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One motor. ``region`` and ``side`` are None on a hand-held device, which a person moves anywhere."""
+    """One motor. ``region`` and ``side`` are None on a hand-held device, which a person moves anywhere.
+
+    One with a region and no side reaches both sides at once.
+    """
 
     name: str
     levels: Levels
@@ -84,8 +87,15 @@ class Capabilities:
         """Whether a person moves it from place to place."""
         return all(channel.region is None for channel in self.channels.values())
 
-    def channels_at(self, region: str, side: str) -> tuple[Channel, ...]:
-        """The channels that reach a place: every channel of a hand-held device's first, else those mapped there."""
+    def channels_at(self, region: str, sides: Collection[str]) -> tuple[Channel, ...]:
+        """The channels that reach a place on all of ``sides`` and nowhere else; none where that cannot be.
+
+        Of a hand-held device it is the first one.
+        """
         if self.is_hand_held:
             return tuple(self.channels.values())[:1]
-        return tuple(c for c in self.channels.values() if c.region == region and c.side == side)
+        here = [channel for channel in self.channels.values() if channel.region == region]
+        if len(sides) > 1 and (both := tuple(channel for channel in here if channel.side is None)):
+            return both
+        found = {side: [channel for channel in here if channel.side == side] for side in sides}
+        return tuple(c for side in sides for c in found[side]) if all(found.values()) else ()

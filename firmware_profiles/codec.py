@@ -1,58 +1,96 @@
-"""Commands to bytes and bytes to reports, without any I/O.
+"""The computer's side of a device's frames: commands to bytes and bytes to reports, without any I/O.
 
-`Codec` is the computer's side. `FirmwareCodec` is the other side of the same frames, for simulators: because both come
-from one profile they prove nothing about each other, which is why every frame is pinned by a vector with its source.
+The other side is `firmware_profiles.firmware`. Because both come from one profile they prove nothing about each other,
+which is why every frame is pinned by a vector with its source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import cached_property
+from typing import Any, Literal
 
 from firmware_profiles.commands import (
     BadFrame,
     Command,
+    LoadSchedule,
+    PauseTimer,
     QueryStatus,
     QueryVersion,
     Report,
+    ResetTimer,
+    Said,
     SetLevel,
+    SetTimer,
+    StartTimer,
     Status,
     Stop,
+    Value,
     Version,
     Write,
 )
+from firmware_profiles.dialect import Dialect
 from firmware_profiles.errors import FrameError, ValueRefusedError
-from firmware_profiles.frames import Frame, Value
-from firmware_profiles.schema import CommandName, Profile, ReportName
+from firmware_profiles.frames import Frame
+from firmware_profiles.levels import LevelCounter, level_values
+from firmware_profiles.schema import CommandName, CommandTable, Profile
+from firmware_profiles.stream import NO_FRAME, Candidate, Piece, Stream, find_whole
+from firmware_profiles.timers import schedule_values, timer_values
 from firmware_profiles.units import Level
 
-STATUS_FIELDS = ("running", "level", "battery_pct", "temperature_c", "force_n", "stalled")
+Link = Literal["ble", "serial"]
+STATUS_NUMBERS = ("battery_pct", "temperature_c", "force_n", "timer_s")
+_YES_OR_NO = ("running", "stalled")
+STATUS_FIELDS = ("running", "level", *STATUS_NUMBERS, "stalled")
+_PLAIN_COMMANDS: dict[type[Command], CommandName] = {
+    QueryStatus: "query_status",
+    QueryVersion: "query_version",
+    StartTimer: "start_timer",
+    PauseTimer: "pause_timer",
+    ResetTimer: "reset_timer",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A command as a device understands it."""
+class InitWrite:
+    """One write before the first command: how long nothing follows it, and the report to wait for, if any."""
 
-    command: CommandName
-    values: Mapping[str, Value]
+    write: Write
+    wait_s: float
+    expect: str | None
+    timeout_s: float
+
+
+def is_stream(profile: Profile, over: Link | None) -> bool:
+    """Whether reports arrive as a stream of bytes over this link (None: the profile's only one, or Bluetooth)."""
+    if profile.ble is None or (over == "serial" and profile.serial is not None):
+        return True
+    return profile.ble.framing == "stream"
 
 
 class Codec:
-    """One device's bytes. `feed` keeps the beginning of a frame until its rest arrives; `reset` forgets it."""
+    """One device's bytes, and where the computer believes its levels to be.
 
-    def __init__(self, profile: Profile) -> None:
+    `feed` keeps the beginning of a frame until its rest arrives; `reset` forgets it. What was really sent has to be
+    told by `note_sent`, `note_stopped` and `note_lost`, because a frame may depend on what went before it.
+    """
+
+    def __init__(self, profile: Profile, over: Link | None = None) -> None:
         self.profile = profile
-        self._levels = profile.level.levels()
-        self._numbers = {name: table.number for name, table in profile.channels.items()}
+        self._dialect = Dialect(profile)
+        self._given = profile.commands.given()
+        self._levels = profile.level.levels() if profile.level is not None else None
+        self._counter = LevelCounter(profile)
         self._only_channel = next(iter(profile.channels)) if len(profile.channels) == 1 else None
-        self._commands = {
-            name: (tuple(Frame(text) for text in table.frames), table.response)
-            for name, table in profile.commands.items()
-        }
-        self._reports: dict[ReportName, Frame] = {name: Frame(table.frame) for name, table in profile.reports.items()}
-        self._stream = _Stream(self._reports.items()) if profile.serial is not None else None
-        self._stop = self._writes("stop", {})
+        self._stream = Stream(self._reports) if is_stream(profile, over) else None
+        self._timer_left_s: float | None = None
+        self._simple: dict[CommandName, tuple[Write, ...]] = {}
+        self._has_off = "off" in self._given
+        self._direct_response = profile.commands.set_level is not None and profile.commands.set_level.response
+        self._parameters = {name: parameter.default for name, parameter in profile.parameters.items()}
+        self._stop = self._stop_writes()
+        self._level_keys = {f"level.{name}": name for name in profile.channels}
 
     def encode(self, command: Command) -> tuple[Write, ...]:
         """The writes that carry a command, in order.
@@ -60,172 +98,253 @@ class Codec:
         Raises ValueRefusedError when the device has no such command, channel or level.
         """
         if isinstance(command, SetLevel):
-            channel, level = command.channel, command.level
-            if channel not in self._numbers:
-                known = ", ".join(self._numbers)
-                raise ValueRefusedError(f"{channel!r} is no channel.", where=self.profile.id, fix=f"Channels: {known}.")
-            if not self._levels.accepts(level):
-                raise ValueRefusedError(
-                    f"{level!r} is no level of this device.",
-                    where=self.profile.id,
-                    fix=f"Levels: {self.describe_levels()}.",
-                )
-            return self._writes("set_level", {"channel": self._numbers[channel], "level": level})
+            return self._level_writes(command)
         if isinstance(command, Stop):
             return self._stop
-        return self._writes("query_status" if isinstance(command, QueryStatus) else "query_version", {})
+        if isinstance(command, SetTimer):
+            return self._timer_writes(command.duration_s)
+        if isinstance(command, LoadSchedule):
+            return self._writes("load_schedule", None, schedule_values(command.intervals))
+        name = _PLAIN_COMMANDS[type(command)]
+        if name not in self._simple:
+            self._simple[name] = self._writes(name, None, {})
+        return self._simple[name]
 
     def stop_writes(self) -> tuple[Write, ...]:
         """The writes that stop everything, made once, so that stopping cannot fail to encode."""
         return self._stop
 
+    @property
+    def stops_only_when_running(self) -> bool:
+        """Whether Stop is a toggle, to be written only to a device that says that it runs."""
+        stop = self.profile.commands.stop
+        return stop is not None and stop.when == "running"
+
     def status_writes(self) -> tuple[Write, ...]:
         """The writes that make the device say what it is doing; none for one that cannot say so."""
         return self.encode(QueryStatus()) if self.profile.reports_status and self.can(QueryStatus) else ()
 
-    def can(self, command: type[QueryStatus | QueryVersion]) -> bool:
-        """Whether the device can be asked."""
-        return ("query_status" if command is QueryStatus else "query_version") in self._commands
+    def init_steps(self) -> tuple[InitWrite, ...]:
+        """What has to be written first after every connecting."""
+        return tuple(
+            InitWrite(
+                Write(self._dialect.frame(step.frame).encode(self._parameters), step.response),
+                step.wait_s,
+                step.expect,
+                step.timeout_s,
+            )
+            for step in self.profile.init
+        )
+
+    def keepalive_writes(self) -> tuple[Write, ...]:
+        """What keeps the link awake; it carries no level."""
+        table = self.profile.keepalive
+        return () if table is None else self._as_writes(self._dialect.command(table, None), table, {})
+
+    def can(self, command: type[Command]) -> bool:
+        """Whether the device has a command (and, for its timer, a timer)."""
+        if command is SetTimer:
+            return self.profile.timer is not None
+        if command is LoadSchedule:
+            return "load_schedule" in self._given
+        return _PLAIN_COMMANDS[command] in self._given
+
+    def note_sent(self, command: Command) -> None:
+        """Take up that all writes of a command went out."""
+        if isinstance(command, SetLevel):
+            self._counter.set(command.channel, command.level)
+        elif isinstance(command, Stop):
+            self._counter.clear()
+
+    def note_stopped(self) -> None:
+        """Take up that Stop went out."""
+        self._counter.clear()
+
+    def note_lost(self) -> None:
+        """Take up that nobody knows how much of a command arrived, or that the link is new."""
+        self._counter.forget()
 
     def feed(self, data: bytes) -> list[Report]:
         """The reports in what arrived. Never raises: bytes that are no frame come out as `BadFrame`, in their place."""
         if self._stream is None:
-            try:
-                return [self.decode(data)]
-            except FrameError as problem:
-                return [BadFrame(problem.what, data)]
-        return [
-            self._report(name, values) if name is not None else BadFrame(_NO_FRAME, raw)
-            for name, values, raw in self._stream.feed(data)
-        ]
+            piece = find_whole(self._reports, data)
+            return [BadFrame(NO_FRAME, data) if piece is None else self._report(piece)]
+        return [self._report(piece) for piece in self._stream.feed(data)]
 
     def decode(self, data: bytes) -> Report:
         """The one report that ``data`` is. Raises FrameError."""
-        for name, frame in self._reports.items():
-            found = frame.match(data)
-            if found is not None and found[1] == len(data):
-                return self._report(name, found[0])
-        raise FrameError(_NO_FRAME, data=data, where=self.profile.id)
+        piece = find_whole(self._reports, data)
+        if piece is None:
+            raise FrameError(NO_FRAME, data=data, where=self.profile.id)
+        return self._report(piece)
 
     def reset(self) -> None:
-        """Forget a frame that has begun (the link was opened anew)."""
+        """Forget a frame that has begun, and where the levels are (the link was opened anew)."""
         if self._stream is not None:
             self._stream.take_rest()
+        self._counter.forget()
+        self._timer_left_s = None
 
     def describe_levels(self) -> str:
         """The levels in words."""
+        if self._levels is None:
+            return "none"
         if self._levels.steps is not None:
             return ", ".join(str(step) for step in (0, *self._levels.steps))
         return f"0, {self._levels.lowest} to {self._levels.full}"
 
-    def _writes(self, name: CommandName, values: Mapping[str, Value]) -> tuple[Write, ...]:
-        try:
-            frames, response = self._commands[name]
-        except KeyError:
-            known = ", ".join(self._commands)
-            raise ValueRefusedError(
-                f"has no command {name!r}.", where=self.profile.id, fix=f"Commands: {known}."
-            ) from None
-        return tuple([Write(frame.encode(values), response) for frame in frames])
+    def raw_writes(self, name: str, values: Mapping[str, Any]) -> tuple[Write, ...]:
+        """The writes of a command by its name in the profile, and nothing around them: what a vector pins.
 
-    def _report(self, name: ReportName, values: Mapping[str, Value]) -> Report:
-        if name == "version":
+        Raises ValueRefusedError.
+        """
+        if name == "init":
+            known = {**self._parameters, **values}
+            frames = [(self._dialect.frame(step.frame), step.response) for step in self.profile.init]
+            return tuple(Write(frame.encode(known), response) for frame, response in frames)
+        table = self._table(name)
+        if table is None:
+            raise self._unknown_command(name)
+        if name == "stop":
+            return self._stop
+        given: dict[str, Any] = dict(values)
+        channel = given.pop("channel", self._only_channel)
+        if channel is not None and channel not in self.profile.channels:
+            raise self._unknown_channel(str(channel))
+        if name == "set_level" and isinstance(level := given.get("level"), int):
+            others = {other: Level(int(given.get(f"level.{other}", 0))) for other in self.profile.channels}
+            given = level_values({**others, str(channel): Level(level)}, level)
+        frames_of_it = self._dialect.command(table, channel if isinstance(channel, str) else None)
+        if name == "set_timer" and "timer_s" in given:
+            given |= timer_values(int(given["timer_s"]), frames_of_it)
+        if name == "load_schedule" and "intervals" in given:
+            given["count"] = len(given["intervals"])
+        return self._as_writes(frames_of_it, table, given)
+
+    @cached_property
+    def _reports(self) -> tuple[Candidate[str], ...]:
+        return tuple(
+            Candidate(name, frame, table.checksum == "required")
+            for name, table in self.profile.reports.items()
+            for frame in self._dialect.report(name)
+        )
+
+    def _level_writes(self, command: SetLevel) -> tuple[Write, ...]:
+        channel, level = command.channel, command.level
+        if channel not in self.profile.channels or self._levels is None:
+            raise self._unknown_channel(channel)
+        if self._levels.accepts(level):
+            direct = self._direct.get(channel)
+            if direct is not None and (level or not self._has_off):
+                return (Write(direct.encode({"level": level}), self._direct_response),)
+        else:
+            raise ValueRefusedError(
+                f"{level!r} is no level of this device.",
+                where=self.profile.id,
+                fix=f"Levels: {self.describe_levels()}.",
+            )
+        writes: tuple[Write, ...] = ()
+        if level and "start" in self._given and self._counter.is_at_rest:
+            writes = self._writes("start", None, {})
+        for name, times in self._counter.commands(channel, level):
+            writes += self._writes(name, channel, self._counter.values(channel, level)) * times
+        return writes
+
+    @cached_property
+    def _direct(self) -> dict[str, Frame]:
+        """For each channel the one frame that needs nothing but a level, as most devices have it."""
+        table = self._given.get("set_level")
+        if table is None or self.profile.level is None or self.profile.level.model != "absolute":
+            return {}
+        if "start" in self._given or self._parameters or len(table.frames) > 1:
+            return {}
+        frames = {channel: self._dialect.command(table, channel)[0] for channel in self.profile.channels}
+        return {channel: frame for channel, frame in frames.items() if frame.fields == ("level",)}
+
+    def _timer_writes(self, duration_s: int) -> tuple[Write, ...]:
+        timer = self.profile.timer
+        if timer is None or (time_s := timer.at_least(duration_s)) is None:
+            raise ValueRefusedError(f"its own timer cannot run for {duration_s} s.", where=self.profile.id)
+        if not timer.cycles:
+            return self._writes("set_timer", None, {"timer_s": time_s})
+        choices = timer.choices_s or ()
+        if self._timer_left_s is None:
+            raise ValueRefusedError("does not say where its timer is, whose key only cycles.", where=self.profile.id)
+        # The key goes from off through the choices to off again.
+        now = sum(choice < self._timer_left_s for choice in choices) + 1 if self._timer_left_s else 0
+        presses = (choices.index(time_s) + 1 - now) % (len(choices) + 1)
+        return self._writes("step_timer", None, {}) * presses
+
+    def _stop_writes(self) -> tuple[Write, ...]:
+        table = self.profile.commands.stop or self.profile.commands.reset_timer
+        return () if table is None else self._as_writes(self._dialect.everywhere(table), table, {})
+
+    def _table(self, name: str) -> CommandTable | None:
+        if name == "keepalive":
+            return self.profile.keepalive
+        return next((table for given, table in self._given.items() if given == name), self.profile.extra.get(name))
+
+    def _writes(self, name: CommandName, channel: str | None, values: Mapping[str, Any]) -> tuple[Write, ...]:
+        table = self._given.get(name)
+        if table is None:
+            raise self._unknown_command(name)
+        frames = self._dialect.command(table, channel)
+        if name == "set_timer":
+            values = {**values, **timer_values(int(values["timer_s"]), frames)}
+        return self._as_writes(frames, table, values)
+
+    def _as_writes(
+        self, frames: tuple[Frame, ...], table: CommandTable, values: Mapping[str, Any]
+    ) -> tuple[Write, ...]:
+        if self._parameters:
+            values = {**self._parameters, **values}
+        if len(frames) == 1:
+            return (Write(frames[0].encode(values), table.response, table.gap_s),)
+        return tuple([Write(frame.encode(values), table.response, table.gap_s) for frame in frames])
+
+    def _report(self, piece: Piece[str]) -> Report:
+        name, values = piece.key, piece.values
+        if name is None:
+            return BadFrame(NO_FRAME, piece.data)
+        if name == "version" and piece.checksum_ok:
             return Version(str(values.get("firmware", "")))
-        level = values.get("level")
-        levels = {self._only_channel: Level(int(level))} if level is not None and self._only_channel is not None else {}
+        if name != "status":
+            return Said(name, values, piece.checksum_ok)
+        status = self._status(values, piece.checksum_ok)
+        if status.checksum_ok:
+            self._counter.hear(status)
+            self._timer_left_s = status.timer_s if self.profile.timer is not None else None
+        return status
+
+    def _status(self, values: Mapping[str, Any], checksum_ok: bool) -> Status:
+        levels: dict[str, Level] = {}
+        numbers: dict[str, float] = {}
+        others: dict[str, Value] = {}
+        for name, value in values.items():
+            if name in _YES_OR_NO:
+                continue
+            if name in STATUS_NUMBERS:
+                numbers[name] = float(value)
+            elif name == "level" and self._only_channel is not None:
+                levels[self._only_channel] = Level(int(value))
+            elif (channel := self._level_keys.get(name)) is not None:
+                levels[channel] = Level(int(value))
+            else:
+                others[name] = value
         running, stalled = values.get("running"), values.get("stalled")
-        numbers = {
-            name: float(number)
-            for name in ("battery_pct", "temperature_c", "force_n")
-            if (number := values.get(name)) is not None
-        }
         return Status(
             running=None if running is None else bool(running),
             levels=levels,
             stalled=None if stalled is None else bool(stalled),
+            others=others,
+            checksum_ok=checksum_ok,
             **numbers,
         )
 
+    def _unknown_command(self, name: str) -> ValueRefusedError:
+        known = ", ".join(self._given)
+        return ValueRefusedError(f"has no command {name!r}.", where=self.profile.id, fix=f"Commands: {known}.")
 
-class FirmwareCodec:
-    """The device's side: what the host's bytes ask for, and the bytes of the device's own reports."""
-
-    def __init__(self, profile: Profile) -> None:
-        self._is_stream = profile.serial is not None
-        self._names = {table.number: name for name, table in profile.channels.items()}
-        self._first = next(iter(profile.channels))
-        # A stop is often written as "level 0" of one channel after the other, and that is how a device takes it: one
-        # channel. So set_level is tried first, and only a frame of its own means stop.
-        pairs = [(name, Frame(text)) for name, table in profile.commands.items() for text in table.frames]
-        self._frames = sorted(pairs, key=lambda pair: pair[0] != "set_level")
-        self._stream = _Stream(self._frames)
-        self._reports = {name: Frame(table.frame) for name, table in profile.reports.items()}
-
-    def feed(self, data: bytes) -> list[Received | BadFrame]:
-        """What the host asks for, in order. Bytes that are no command come out as `BadFrame`."""
-        found = self._stream.feed(data)
-        if not self._is_stream and (rest := self._stream.take_rest()):
-            found.append((None, {}, rest))
-        return [
-            Received(name, self._named(values)) if name is not None else BadFrame(_NO_FRAME, raw)
-            for name, values, raw in found
-        ]
-
-    def encode(self, report: ReportName, values: Mapping[str, Value]) -> bytes | None:
-        """The bytes of a report; None when the device has no such report."""
-        frame = self._reports.get(report)
-        return frame.encode(values) if frame is not None else None
-
-    def _named(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        named = dict(values)
-        if "channel" in named:
-            named["channel"] = self._names.get(int(named["channel"]), "")
-        elif "level" in named:
-            named["channel"] = self._first
-        return named
-
-
-_NO_FRAME = "is no frame of this device, or its checksum is wrong."
-
-Name = TypeVar("Name", bound=str)
-
-
-class _Stream(Generic[Name]):
-    """Finds frames in a stream. Memory is bounded: only the beginning of one frame is ever kept."""
-
-    def __init__(self, frames: Iterable[tuple[Name, Frame]]) -> None:
-        self._frames = tuple(frames)
-        self._pending = b""
-
-    def feed(self, data: bytes) -> list[tuple[Name | None, dict[str, Value], bytes]]:
-        """What is complete: a name with its values, or None with a run of bytes that belong to no frame."""
-        buffer, self._pending = self._pending + data, b""
-        found: list[tuple[Name | None, dict[str, Value], bytes]] = []
-        at = bad_from = 0
-        while at < len(buffer):
-            hit = self._match(buffer, at)
-            if hit is None:
-                if any(frame.may_grow(buffer, at) for _, frame in self._frames):
-                    self._pending = buffer[at:]
-                    break
-                at += 1
-                continue
-            if bad_from < at:
-                found.append((None, {}, buffer[bad_from:at]))
-            name, values, end = hit
-            found.append((name, values, buffer[at:end]))
-            at = bad_from = end
-        if bad_from < at:
-            found.append((None, {}, buffer[bad_from:at]))
-        return found
-
-    def take_rest(self) -> bytes:
-        """The beginning of a frame that is still waiting for its rest, which is then forgotten."""
-        rest, self._pending = self._pending, b""
-        return rest
-
-    def _match(self, buffer: bytes, at: int) -> tuple[Name, dict[str, Value], int] | None:
-        for name, frame in self._frames:
-            if (hit := frame.match(buffer, at)) is not None:
-                return name, *hit
-        return None
+    def _unknown_channel(self, channel: str) -> ValueRefusedError:
+        known = ", ".join(self.profile.channels) or "none"
+        return ValueRefusedError(f"{channel!r} is no channel.", where=self.profile.id, fix=f"Channels: {known}.")

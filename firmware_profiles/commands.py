@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from firmware_profiles.units import Level
 
+Value = int | float | bool | str
+"""What stands in a frame: a number, a yes or no, a word, or bytes as hex text."""
+
 
 @dataclass(frozen=True, slots=True)
 class SetLevel:
@@ -31,20 +34,63 @@ class QueryVersion:
     """Ask which firmware the device runs."""
 
 
-Command = SetLevel | Stop | QueryStatus | QueryVersion
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Let the device switch itself off after ``duration_s`` seconds, or as soon after that as its timer can."""
+
+    duration_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of a schedule, in whole seconds: work, or rest."""
+
+    duration_s: int
+    is_rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSchedule:
+    """Give a timer the whole routine."""
+
+    intervals: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Let a timer begin, or go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseTimer:
+    """Let a timer hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetTimer:
+    """Take a timer back to the beginning."""
+
+
+TimerCommand = LoadSchedule | StartTimer | PauseTimer | ResetTimer
+Command = SetLevel | Stop | SetTimer | QueryStatus | QueryVersion | TimerCommand
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One frame for the link, and whether the link waits for the device's acknowledgement."""
+    """Bytes for the link, whether it waits for the device's acknowledgement, and how long nothing follows them."""
 
     data: bytes
     with_response: bool
+    gap_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the device says it is doing. None and a missing channel mean that it did not say."""
+    """What the device says it is doing. None and a missing channel mean that it did not say.
+
+    ``timer_s`` is what its own timer has left. ``others`` are values that percuss does not use. A status whose checksum
+    is wrong has ``checksum_ok`` false: it is shown, and never says that the device is at rest.
+    """
 
     running: bool | None = None
     levels: Mapping[str, Level] = field(default_factory=dict)
@@ -52,12 +98,15 @@ class Status:
     temperature_c: float | None = None
     force_n: float | None = None
     stalled: bool | None = None
+    timer_s: float | None = None
+    others: Mapping[str, Value] = field(default_factory=dict)
+    checksum_ok: bool = True
 
     @property
     def is_at_rest(self) -> bool:
         """Whether the device says, with every means it has, that nothing moves."""
         speaks = self.running is not None or bool(self.levels)
-        return speaks and not self.running and not any(self.levels.values())
+        return self.checksum_ok and speaks and not self.running and not any(self.levels.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +117,15 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Any other report of the profile: an acknowledgement, settings."""
+
+    name: str
+    values: Mapping[str, Value]
+    checksum_ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class BadFrame:
     """Bytes that arrived and are no frame of this device; what follows them is not lost."""
 
@@ -75,4 +133,4 @@ class BadFrame:
     data: bytes
 
 
-Report = Status | Version | BadFrame
+Report = Status | Version | Said | BadFrame

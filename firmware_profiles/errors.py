@@ -4,7 +4,8 @@
 
     PercussError                  what happened, where, what to do next
     ├── FileError                 a file that cannot be used: path, line, key
-    │   └── ProfileError          a device profile
+    │   ├── ProfileError          a device profile
+    │   └── CaptureError          a capture of what passed over a link (firmware_profiles.captures)
     ├── ValueRefusedError         a value that a device's command cannot carry
     ├── FrameError                bytes that are no frame of this device
     └── MatchError                no profile, or several, fit

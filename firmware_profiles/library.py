@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from firmware_profiles.errors import MatchError, ProfileError
 from firmware_profiles.folders import config_folder
-from firmware_profiles.loader import load_profile
+from firmware_profiles.loader import load_profile, read_profile
 from firmware_profiles.schema import Profile
 from firmware_profiles.tomlfile import did_you_mean
 
@@ -29,7 +30,8 @@ def load_profiles() -> tuple[dict[str, Profile], list[ProfileError]]:
     broken: list[ProfileError] = []
     for path in profile_paths():
         try:
-            profile = load_profile(path)
+            # The shipped ones are checked by the tests: reading them is enough, and takes a tenth of the time.
+            profile = read_profile(path) if path.parent == BUNDLED else load_profile(path)
         except ProfileError as problem:
             broken.append(problem)
             continue
@@ -45,6 +47,9 @@ def find_profile(id_or_path: str) -> Profile:
     """The profile with this id, or in this file. Raises MatchError when there is none, ProfileError when it is bad."""
     if id_or_path.endswith(".toml"):
         return load_profile(Path(id_or_path))
+    shipped = BUNDLED / f"{id_or_path}.toml"
+    if re.fullmatch(r"[a-z0-9-]+", id_or_path) and shipped.is_file() and profile_paths()[-1].parent == BUNDLED:
+        return read_profile(shipped)  # nobody's own file can claim its id
     profiles, broken = load_profiles()
     for problem in broken:
         if problem.path.stem == id_or_path or f"id {id_or_path!r} of" in problem.what:

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from firmware_profiles.codec import STATUS_FIELDS, Codec, FirmwareCodec, Received
-from firmware_profiles.commands import BadFrame, QueryStatus, QueryVersion, Report, SetLevel, Stop, Version
+from firmware_profiles.codec import STATUS_FIELDS, STATUS_NUMBERS, Codec, is_stream
+from firmware_profiles.commands import (
+    BadFrame,
+    Command,
+    PauseTimer,
+    QueryStatus,
+    QueryVersion,
+    Report,
+    ResetTimer,
+    Said,
+    SetLevel,
+    SetTimer,
+    StartTimer,
+    Status,
+    Stop,
+    Version,
+)
+from firmware_profiles.dialect import Dialect
 from firmware_profiles.errors import PercussError, ProfileError
-from firmware_profiles.frames import Frame
+from firmware_profiles.firmware import FirmwareCodec, Received
+from firmware_profiles.frames import parse_literal
 from firmware_profiles.schema import Profile, Vector
 from firmware_profiles.tomlfile import KeyPath, did_you_mean, dotted, find_line, load_toml
 from firmware_profiles.units import Level
 
-_COMMAND_FIELDS = {"set_level": {"channel", "level"}, "stop": set(), "query_status": set(), "query_version": set()}
-_REPORT_FIELDS = {"status": set(STATUS_FIELDS), "version": {"firmware"}}
+_TIMER_FIELDS = {"timer_s", "timer_min", "timer_h"}
+_COMMAND_FIELDS = {"set_timer": _TIMER_FIELDS, "load_schedule": {"count", "intervals"}}
 
 
 def load_profile(path: Path) -> Profile:
     """Read and check one profile. Raises ProfileError with file, line and key of the first thing that is wrong."""
-    profile = load_toml(path, Profile, error=ProfileError)
+    profile = read_profile(path)
     _check_frames(profile, path)
     codec = Codec(profile)
     _check_stop(profile, path)
@@ -28,43 +47,137 @@ def load_profile(path: Path) -> Profile:
     return profile
 
 
+def read_profile(path: Path) -> Profile:
+    """Read one profile and check its shape, not its frames: enough for one that is known to be good.
+
+    Raises ProfileError.
+    """
+    return load_toml(path, Profile, error=ProfileError)
+
+
 def _check_frames(profile: Profile, path: Path) -> None:
-    """Every frame parses and names only values that mean something."""
-    rows: list[tuple[KeyPath, str, set[str]]] = []
-    for name, command in profile.commands.items():
-        rows += [(("commands", name, "frames"), text, _COMMAND_FIELDS[name]) for text in command.frames]
+    """Every frame parses, for every channel, and names only values that mean something."""
+    dialect = Dialect(profile)
+    _check_pieces(dialect, path)
+    levels = {"level", *(f"level.{name}" for name in profile.channels)}
+    for keys, texts, known in _rows(profile, levels):
+        for text in texts:
+            try:
+                frames = [dialect.frame(text, channel) for channel in dialect.channels_of([text])]
+            except ValueError as problem:
+                raise _error(str(problem), path, keys) from problem
+            is_report = keys[0] == "reports"
+            for frame in frames:
+                is_streamed = is_stream(profile, None) or profile.serial is not None
+                if frame.is_open_ended and (not is_report or is_streamed):
+                    raise _error(f"frame {text!r}: '...' needs a report where messages are kept apart.", path, keys)
+                if frame.has_options and (not is_report or is_streamed):
+                    raise _error(f"frame {text!r}: '[ ]' needs a report where messages are kept apart.", path, keys)
+                for field in frame.fields if known is not None else ():
+                    if known is not None and field not in known:
+                        advice = did_you_mean(field, known)
+                        raise _error(f"frame {text!r}: {field!r} means nothing here.", path, keys, advice)
+    _check_levels_said(profile, dialect, levels, path)
+
+
+def _check_pieces(dialect: Dialect, path: Path) -> None:
+    """Lookups and codes are bytes and text."""
+    for table, values in dialect.profile.lookups.items():
+        for key, text in values.items():
+            try:
+                parse_literal(text)
+            except ValueError as problem:
+                raise _error(str(problem), path, ("lookups", table, key)) from problem
+    for name, channel in dialect.profile.channels.items():
+        for code, text in channel.codes.items():
+            try:
+                parse_literal(text)
+            except ValueError as problem:
+                raise _error(str(problem), path, ("channels", name, "codes", code)) from problem
+
+
+def _rows(profile: Profile, levels: set[str]) -> Iterator[tuple[KeyPath, tuple[str, ...], set[str] | None]]:
+    """Where frames stand, the frames, and the values that they may name (None: any)."""
+    parameters = set(profile.parameters)
+    for name, command in profile.commands.given().items():
+        known = levels | {"on"} if name == "set_level" else _COMMAND_FIELDS.get(name, set())
+        yield ("commands", name, "frames"), command.frames, known | parameters
+    for extra, table in profile.extra.items():
+        yield ("extra", extra, "frames"), table.frames, None
+    if profile.keepalive is not None:
+        yield ("keepalive", "frames"), profile.keepalive.frames, parameters
+    for number, step in enumerate(profile.init):
+        yield ("init", number, "frame"), (step.frame,), parameters
     for report_name, report in profile.reports.items():
-        rows.append((("reports", report_name, "frame"), report.frame, _REPORT_FIELDS[report_name]))
-    for keys, text, known in rows:
-        try:
-            frame = Frame(text)
-        except ValueError as problem:
-            raise _error(str(problem), path, keys) from problem
-        if frame.is_open_ended and (keys[0] == "commands" or profile.serial is not None):
-            raise _error(f"frame {text!r}: '...' needs a report over Bluetooth.", path, keys)
-        for field in frame.fields:
-            if field not in known:
-                advice = did_you_mean(field, known)
-                raise _error(f"frame {text!r}: {field!r} means nothing here.", path, keys, advice)
+        known_here = {"status": levels | set(STATUS_FIELDS) | set(report.also), "version": {"firmware", *report.also}}
+        yield ("reports", report_name, "frames"), report.frames, known_here.get(report_name)
+
+
+def _check_levels_said(profile: Profile, dialect: Dialect, levels: set[str], path: Path) -> None:
+    """A set_level says the level, and a status whether the device moves."""
+    table = profile.commands.set_level
+    if table is not None and not any(
+        (levels | {"on"}) & set(frame.fields)
+        for channel in dialect.channels_of(table.frames)
+        for frame in dialect.command(table, channel)
+    ):
+        raise _error("no frame of it carries the level.", path, ("commands", "set_level", "frames"))
+    if profile.level is not None and "status" in profile.reports:
+        for frame in dialect.report("status"):
+            if not (levels | {"running"}) & set(frame.fields):
+                what = f"frame {frame.text!r} does not say whether the device moves: a stop is confirmed by that."
+                raise _error(what, path, ("reports", "status", "frames"), "Name running, level or level.CHANNEL in it.")
 
 
 def _check_stop(profile: Profile, path: Path) -> None:
-    """No frame of the stop sets a level above 0."""
+    """Stop brings every channel from its highest level to rest, and sets no level above 0 on the way."""
+    keys: KeyPath = ("commands", "stop", "frames")
+    if profile.level is None:
+        return
+    full = profile.level.levels().full
+    levels: dict[str, int] = dict.fromkeys(profile.channels, int(full))
+    firmware = FirmwareCodec(profile)
     for write in Codec(profile).stop_writes():
-        for heard in FirmwareCodec(profile).feed(write.data):
-            if isinstance(heard, Received) and heard.command == "set_level" and heard.values.get("level") != 0:
-                what = f"{write.data.hex(' ').upper()} sets the level {heard.values.get('level')}: that is no stop."
-                raise _error(what, path, ("commands", "stop", "frames"))
+        for heard in firmware.feed(write.data):
+            if not isinstance(heard, Received):
+                continue
+            if any(heard.levels.values()) or heard.command in {"step_up", "start"}:
+                what = f"{write.data.hex(' ').upper()} sets the level {max(heard.levels.values(), default=1)}"
+                raise _error(f"{what}: that is no stop.", path, keys)
+            apply(heard, levels, int(full))
+    running = [name for name, level in levels.items() if level]
+    if running:
+        what = f"it leaves {', '.join(running)} at {max(levels.values())} of {full}: that is no stop."
+        advice = "Say so for every channel; a device that only steps needs presses = its highest level."
+        raise _error(what, path, keys, advice)
+
+
+def apply(heard: Received, levels: dict[str, int], full: int) -> None:
+    """Do to ``levels`` what a command does to those of a device."""
+    whose = [heard.channel] if heard.channel is not None else list(levels)
+    match heard.command:
+        case "set_level" | "off":
+            levels |= {name: int(level) for name, level in heard.levels.items()} or dict.fromkeys(whose, 0)
+        case "step_up" | "step_down":
+            step = 1 if heard.command == "step_up" else -1
+            levels |= {name: min(max(levels[name] + step, 0), full) for name in whose}
+        case "toggle":
+            levels |= {name: 0 if levels[name] else full for name in whose}
+        case "stop":
+            levels |= dict.fromkeys(levels, 0)
 
 
 def _check_pinned(profile: Profile, path: Path) -> None:
     """Every command and report has a vector: a codec is not its own witness."""
     pinned = {vector.command for vector in profile.vectors} | {vector.report for vector in profile.vectors}
-    for kind, names in (("commands", profile.commands), ("reports", profile.reports)):
-        for name in names:
-            if name not in pinned:
-                advice = "Add [[vectors]] with its bytes and their source."
-                raise _error("no vector pins it.", path, (kind, name), advice)
+    rows: list[tuple[KeyPath, str]] = [(("commands", name), name) for name in profile.commands.given()]
+    rows += [(("extra", name), name) for name in profile.extra]
+    rows += [(("reports", name), name) for name in profile.reports]
+    rows += [(("init", 0), "init")] if profile.init else []
+    rows += [(("keepalive",), "keepalive")] if profile.keepalive is not None else []
+    for keys, name in rows:
+        if name not in pinned:
+            raise _error("no vector pins it.", path, keys, "Add [[vectors]] with its bytes and their source.")
 
 
 def _check_vector(codec: Codec, vector: Vector, number: int, path: Path) -> None:
@@ -72,7 +185,9 @@ def _check_vector(codec: Codec, vector: Vector, number: int, path: Path) -> None
     try:
         if vector.command is not None:
             wanted = [bytes.fromhex(write) for write in vector.writes]
-            got = [write.data for write in codec.encode(command_from_values(codec, vector.command, vector.values))]
+            if vector.command == "set_level":
+                command_from_values(codec, "set_level", vector.values)
+            got = [write.data for write in codec.raw_writes(vector.command, vector.values)]
             if got != wanted:
                 shown = ", ".join(data.hex(" ").upper() for data in got)
                 what = f"the profile makes {shown}, the vector says {', '.join(vector.writes)}."
@@ -83,32 +198,47 @@ def _check_vector(codec: Codec, vector: Vector, number: int, path: Path) -> None
             if decoded != vector.decoded:
                 what = f"the profile reads {decoded}, the vector says {vector.decoded}."
                 raise _error(what, path, (*keys, "decoded"), "One of the two is wrong: look at the source.")
+            if (name := report_name(report)) != vector.report:
+                what = f"the profile reads it as {name}, the vector says {vector.report}."
+                raise _error(what, path, (*keys, "report"), "One of the two is wrong: look at the source.")
     except ProfileError:
         raise
     except (PercussError, ValueError) as problem:
         raise _error(str(problem), path, keys) from problem
 
 
-def command_from_values(
-    codec: Codec, name: str, values: dict[str, int | str]
-) -> SetLevel | Stop | QueryStatus | QueryVersion:
+def command_from_values(codec: Codec, name: str, values: Mapping[str, Any]) -> Command:
     """A command from its name and its values as a file or a command line gives them.
 
     Raises ValueError with a sentence for an unknown name or value.
     """
-    simple: dict[str, type[Stop | QueryStatus | QueryVersion]] = {
-        "stop": Stop,
-        "query_status": QueryStatus,
-        "query_version": QueryVersion,
-    }
-    if name in simple:
-        if values:
-            raise ValueError(f"{name} takes no values, not {', '.join(values)}.")
-        return simple[name]()
-    if name != "set_level":
-        raise ValueError(f"{name!r} is no command. {did_you_mean(name, codec.profile.commands)}")
+    if name == "set_level":
+        return _set_level(codec, values)
+    if name == "set_timer":
+        if set(values) != {"timer_s"} or not isinstance(values["timer_s"], int):
+            raise ValueError("set_timer takes timer_s=…, a whole number of seconds, and nothing else.")
+        return SetTimer(values["timer_s"])
+    if name not in _SIMPLE:
+        raise ValueError(f"{name!r} is no command. {did_you_mean(name, codec.profile.commands.given())}")
+    if values:
+        raise ValueError(f"{name} takes no values, not {', '.join(values)}.")
+    return _SIMPLE[name]()
+
+
+_SIMPLE: dict[str, type[Stop | QueryStatus | QueryVersion | StartTimer | PauseTimer | ResetTimer]] = {
+    "stop": Stop,
+    "query_status": QueryStatus,
+    "query_version": QueryVersion,
+    "start_timer": StartTimer,
+    "pause_timer": PauseTimer,
+    "reset_timer": ResetTimer,
+}
+
+
+def _set_level(codec: Codec, values: Mapping[str, Any]) -> SetLevel:
     channels = list(codec.profile.channels)
-    if unknown := set(values) - {"channel", "level"}:
+    others = {f"level.{name}" for name in channels}
+    if unknown := set(values) - {"channel", "level"} - others:
         raise ValueError(f"set_level takes no {', '.join(sorted(unknown))}: it takes level and channel.")
     if "level" not in values:
         raise ValueError(f"set_level needs level=…: {codec.describe_levels()}.")
@@ -120,23 +250,36 @@ def command_from_values(
     return SetLevel(channel=str(values.get("channel", channels[0])), level=Level(level))
 
 
-def report_values(report: Report) -> dict[str, object]:
-    """What a report says, as plain values: only what the device said, and ``level`` or ``levels`` by channel."""
+def report_name(report: Report) -> str:
+    """What the profile calls a report; "bad" for bytes that are none."""
+    if isinstance(report, Said):
+        return report.name
+    return {Status: "status", Version: "version"}.get(type(report), "bad")
+
+
+def report_values(report: Report) -> dict[str, Any]:
+    """What a report says, as plain values: only what the device said, and ``level`` or ``levels`` by channel.
+
+    One with a wrong checksum has ``checksum_ok`` false.
+    """
+    flag = {} if isinstance(report, Version | BadFrame) or report.checksum_ok else {"checksum_ok": False}
     if isinstance(report, Version):
         return {"firmware": report.firmware}
     if isinstance(report, BadFrame):
         return {"reason": report.reason, "data": report.data.hex(" ").upper()}
-    values: dict[str, object] = {}
+    if isinstance(report, Said):
+        return {**report.values, **flag}
+    values: dict[str, Any] = {}
     if report.running is not None:
         values["running"] = report.running
     if len(report.levels) == 1:
         values["level"] = next(iter(report.levels.values()))
     elif report.levels:
         values["levels"] = dict(report.levels)
-    for name in ("battery_pct", "temperature_c", "force_n", "stalled"):
+    for name in (*STATUS_NUMBERS, "stalled"):
         if (value := getattr(report, name)) is not None:
             values[name] = value
-    return values
+    return {**values, **report.others, **flag}
 
 
 def _error(what: str, path: Path, keys: KeyPath, fix: str = "") -> ProfileError:

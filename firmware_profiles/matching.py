@@ -78,6 +78,8 @@ def choose_profile(candidates: list[Candidate], *, device: str) -> Profile:
 def _fit(match: Match, seen: Appearance) -> tuple[int, tuple[str, ...]] | None:
     """The score and the reasons of one match table; None when any of its keys does not hold."""
     name = seen.name.casefold()
+    if any(part.casefold() in name for part in match.name_excludes):
+        return None
     product = seen.usb_product.casefold()
     tests = (
         (match.name, name in {n.casefold() for n in match.name}, _EXACT_NAME, f"is named {seen.name!r}"),

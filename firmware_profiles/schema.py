@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role
 from firmware_profiles.units import Level, Percent, Ppm
@@ -33,7 +35,17 @@ def full_uuid(uuid: str) -> str:
     raise ValueError(f"{uuid!r} is not a Bluetooth UUID (four hex digits, or the long form with dashes).")
 
 
-Uuid = Annotated[str, BeforeValidator(full_uuid)]
+def hex_bytes(text: str) -> str:
+    """Bytes written in hex, as ``5A 0B``: the same text, if it is that."""
+    try:
+        bytes.fromhex(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not bytes in hex, such as 5A 0B.") from None
+    return text
+
+
+Uuid = Annotated[str, AfterValidator(full_uuid)]
+HexBytes = Annotated[str, AfterValidator(hex_bytes)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Confidence = Literal["A", "B", "C"]
 
@@ -51,20 +63,42 @@ class Source(Table):
     says: str = ""
 
 
-class Ble(Table):
-    """The GATT service and characteristics that carry the frames, and how to write to them."""
+class GattLayout(Table):
+    """Where in the device's GATT table frames go in and out. ``notify_service`` is ``service`` unless it is given."""
 
     service: Uuid
     write: Uuid
     notify: Uuid | None = None
+    notify_service: Uuid | None = None
+
+
+class Ble(GattLayout):
+    """The GATT services and characteristics that carry the frames, and how the link is set up and written to.
+
+    ``wake`` is written with acknowledgement before anything else; ``settle_s`` passes before it.
+    """
+
+    alternatives: tuple[GattLayout, ...] = ()
     bond: bool = False
+    wake: HexBytes | None = None
+    settle_s: float = Field(default=0.0, ge=0, le=10)
+    mtu: int | None = Field(default=None, ge=23, le=517)
+    chunk_bytes: int | None = Field(default=None, ge=1, le=512)
+    framing: Literal["message", "stream"] = "message"
     write_gap_s: float = Field(default=0.0, ge=0, le=5)
+
+    @property
+    def layouts(self) -> tuple[GattLayout, ...]:
+        """All layouts, the one to try first at the front."""
+        return (self, *self.alternatives)
 
 
 class Serial(Table):
-    """The serial line that carries the frames."""
+    """The serial line that carries the frames: 8 data bits."""
 
     baud: int = Field(ge=50, le=4_000_000)
+    parity: Literal["none", "even", "odd"] = "none"
+    stop_bits: Literal[1, 2] = 1
     write_gap_s: float = Field(default=0.0, ge=0, le=5)
 
 
@@ -74,39 +108,78 @@ class Match(Table):
     name: tuple[str, ...] = ()
     name_prefix: tuple[str, ...] = ()
     name_contains: tuple[str, ...] = ()
+    name_excludes: tuple[str, ...] = ()
     service: Uuid | None = None
     service_is_unique: bool = False
     manufacturer_id: int | None = Field(default=None, ge=0, le=0xFFFF)
-    manufacturer_prefix: str = ""
+    manufacturer_prefix: HexBytes = ""
     usb: tuple[Annotated[str, Field(pattern=r"^[0-9A-F]{4}:[0-9A-F]{4}$")], ...] = ()
     usb_product_contains: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set - {"service_is_unique"}:
+        if not self.model_fields_set - {"service_is_unique", "name_excludes"}:
             raise ValueError("says nothing to match by.")
         return self
+
+
+class Parameter(Table):
+    """Something that differs from device to device, such as a PIN."""
+
+    says: str
+    default: str
+    pattern: str = r".+"
+    secret: bool = False
+
+    @model_validator(mode="after")
+    def _default_fits(self) -> Self:
+        try:
+            fits = re.fullmatch(self.pattern, self.default)
+        except re.error as problem:
+            raise ValueError(f"pattern {self.pattern!r} is no regular expression ({problem}).") from None
+        if fits is None:
+            raise ValueError(f"the default {self.default!r} does not fit the pattern {self.pattern!r}.")
+        return self
+
+
+class InitStep(Table):
+    """One write before the first command, and what to wait for after it."""
+
+    frame: str
+    response: bool = False
+    wait_s: float = Field(default=0.0, ge=0, le=10)
+    expect: Identifier | None = None
+    timeout_s: float = Field(default=2.0, gt=0, le=10)
 
 
 class LevelModel(Table):
     """The levels of a channel, in its own unit. 0 is always off."""
 
     unit: Literal["ppm", "level", "switch"]
+    model: Literal["absolute", "relative", "toggle"] = "absolute"
     lowest: int = Field(default=1, ge=1)
-    full: int = Field(default=1, ge=1)
+    full: int | None = Field(default=None, ge=1)
     steps: tuple[int, ...] | None = None
     protocol_max: int | None = None
     full_ppm: int | None = Field(default=None, ge=1)
+    resend_s: float | None = Field(default=None, ge=0.05, le=60)
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
         steps = self.steps
+        if self.unit != "switch" and self.full is None and steps is None:
+            raise ValueError("needs full (the marketed maximum, which 100 % means) or steps.")
         if steps is not None and (not steps or steps[0] < 1 or list(steps) != sorted(set(steps))):
             raise ValueError("steps must rise from at least 1.")
-        if self.lowest > self.full:
-            raise ValueError(f"lowest ({self.lowest}) is above full ({self.full}).")
-        if self.protocol_max is not None and self.full > self.protocol_max:
-            raise ValueError(f"full ({self.full}) is above protocol_max ({self.protocol_max}).")
+        full = self.full if self.full is not None else (steps[-1] if steps else 1)
+        if steps is not None and full != steps[-1]:
+            raise ValueError(f"full ({full}) is not the last of steps ({steps[-1]}): leave full out.")
+        if self.lowest > full:
+            raise ValueError(f"lowest ({self.lowest}) is above full ({full}).")
+        if self.protocol_max is not None and full > self.protocol_max:
+            raise ValueError(f"full ({full}) is above protocol_max ({self.protocol_max}).")
+        if self.model == "relative" and (self.unit != "level" or steps is not None or self.lowest != 1 or full > 100):
+            raise ValueError("relative levels are 1 to full (at most 100), one press each: unit level, no steps.")
         return self
 
     def levels(self) -> Levels:
@@ -114,21 +187,47 @@ class LevelModel(Table):
         if self.unit == "switch":
             return Levels(lowest=Level(1), full=Level(1), steps=(Level(1),))
         steps = tuple(Level(step) for step in self.steps) if self.steps else None
-        full_ppm = Ppm(self.full) if self.unit == "ppm" else (Ppm(self.full_ppm) if self.full_ppm else None)
-        return Levels(
-            lowest=steps[0] if steps else Level(self.lowest),
-            full=steps[-1] if steps else Level(self.full),
-            steps=steps,
-            full_ppm=full_ppm,
-        )
+        full = Level(self.full if self.full is not None else (steps or (Level(1),))[-1])
+        full_ppm = Ppm(full) if self.unit == "ppm" else (Ppm(self.full_ppm) if self.full_ppm else None)
+        return Levels(lowest=steps[0] if steps else Level(self.lowest), full=full, steps=steps, full_ppm=full_ppm)
+
+
+class TimerTable(Table):
+    """The device's own timer, which switches it off: any time up to ``highest_s``, or only ``choices_s``."""
+
+    highest_s: int | None = Field(default=None, ge=1)
+    unit_s: int = Field(default=1, ge=1, le=3600)
+    choices_s: tuple[int, ...] | None = None
+    cycles: bool = False
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if (self.highest_s is None) == (self.choices_s is None):
+            raise ValueError("needs either highest_s or choices_s.")
+        if self.choices_s is not None and (not self.choices_s or list(self.choices_s) != sorted(set(self.choices_s))):
+            raise ValueError("choices_s must rise.")
+        if self.cycles and self.choices_s is None:
+            raise ValueError("a key that cycles needs choices_s.")
+        return self
+
+    def at_least(self, duration_s: float) -> int | None:
+        """The shortest time of this timer that is not below ``duration_s``; None when it has none that long."""
+        if self.choices_s is not None:
+            return next((choice for choice in self.choices_s if choice >= duration_s), None)
+        rounded_s = math.ceil(duration_s / self.unit_s) * self.unit_s
+        return rounded_s if rounded_s <= (self.highest_s or 0) else None
 
 
 class ChannelTable(Table):
-    """One motor: its number on the wire and the place it reaches."""
+    """One motor: its number on the wire, the place it reaches, and bytes that belong to it.
 
-    number: int = Field(default=0, ge=0, le=255)
+    A place without a side is reached on both sides at once.
+    """
+
+    number: int = Field(default=0, ge=0, le=0xFFFFFFFF)
     region: str | None = None
     side: Literal["left", "right"] | None = None
+    codes: dict[Identifier, str] = {}
 
 
 class CommandTable(Table):
@@ -136,12 +235,29 @@ class CommandTable(Table):
 
     frames: tuple[str, ...] = Field(min_length=1)
     response: bool = False
+    gap_s: float = Field(default=0.0, ge=0, le=2)
+
+
+class StopTable(CommandTable):
+    """The frames that bring everything to rest. ``presses`` repeats each; ``when`` reads the state first."""
+
+    presses: int = Field(default=1, ge=1, le=100)
+    when: Literal["always", "running"] = "always"
+
+
+class KeepaliveTable(CommandTable):
+    """Frames that keep the link or the device awake, and carry no level."""
+
+    period_s: float = Field(ge=0.05, le=600)
+    while_running: bool = False
 
 
 class ReportTable(Table):
-    """The frame of one report."""
+    """The frames of one report: the first that fits counts. ``also`` lists values that percuss does not use."""
 
-    frame: str
+    frames: tuple[str, ...] = Field(min_length=1)
+    checksum: Literal["required", "advisory"] = "required"
+    also: tuple[str, ...] = ()
 
 
 class Vector(Table):
@@ -149,7 +265,7 @@ class Vector(Table):
 
     source: str
     command: str | None = None
-    values: dict[str, int | str] = {}
+    values: dict[str, int | str | list[dict[str, int | str | bool]]] = {}
     writes: tuple[str, ...] = ()
     report: str | None = None
     frame: str | None = None
@@ -170,14 +286,60 @@ class SimulatorTable(Table):
     """How a simulator of this device behaves where the protocol leaves it open. Assumptions, not facts."""
 
     advertised_name: str | None = None
+    manufacturer_data: HexBytes = ""
     firmware: str = "1.0.0"
     spin_up_s: float = Field(default=1.0, gt=0, le=30)
     battery_life_s: float | None = Field(default=None, gt=0)
     auto_off_s: float | None = Field(default=None, gt=0)
+    needs_init: bool = False
+    heartbeat_s: float | None = Field(default=None, gt=0)
+    lease_s: float | None = Field(default=None, gt=0)
+    pushes_status_s: float | None = Field(default=None, gt=0)
+    rotates_status: bool = False
+    max_connections: int = Field(default=8, ge=1, le=8)
+    remembers: dict[Identifier, str] = {}
 
 
-CommandName = Literal["set_level", "stop", "query_status", "query_version"]
-ReportName = Literal["status", "version"]
+class Commands(Table):
+    """Everything that percuss may say to a device."""
+
+    set_level: CommandTable | None = None
+    off: CommandTable | None = None
+    start: CommandTable | None = None
+    step_up: CommandTable | None = None
+    step_down: CommandTable | None = None
+    toggle: CommandTable | None = None
+    stop: StopTable | None = None
+    query_status: CommandTable | None = None
+    query_version: CommandTable | None = None
+    set_timer: CommandTable | None = None
+    step_timer: CommandTable | None = None
+    load_schedule: CommandTable | None = None
+    start_timer: CommandTable | None = None
+    pause_timer: CommandTable | None = None
+    reset_timer: CommandTable | None = None
+
+    def given(self) -> dict[CommandName, CommandTable]:
+        """The commands that the device has, by name, in the order of the format."""
+        named: dict[CommandName, CommandTable] = {}
+        for name in COMMAND_NAMES:
+            table = getattr(self, name)
+            if table is not None:
+                named[name] = table
+        return named
+
+
+CommandName = Literal[
+    "set_level", "off", "start", "step_up", "step_down", "toggle", "stop", "query_status", "query_version",
+    "set_timer", "step_timer", "load_schedule", "start_timer", "pause_timer", "reset_timer",
+]  # fmt: skip
+COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
+TIMER_COMMANDS: tuple[CommandName, ...] = ("load_schedule", "start_timer", "pause_timer", "reset_timer")
+_OF_MODEL: dict[str, tuple[CommandName, ...]] = {
+    "absolute": ("set_level",),
+    "relative": ("step_up", "step_down"),
+    "toggle": ("toggle",),
+}
 
 
 class Profile(Table):
@@ -195,33 +357,84 @@ class Profile(Table):
     match: tuple[Match, ...] = ()
     ble: Ble | None = None
     serial: Serial | None = None
-    level: LevelModel
-    channels: dict[Identifier, ChannelTable] = Field(min_length=1)
+    parameters: dict[Identifier, Parameter] = {}
+    init: tuple[InitStep, ...] = ()
+    level: LevelModel | None = None
+    timer: TimerTable | None = None
+    channels: dict[Identifier, ChannelTable] = {}
     status_period_s: float | None = Field(default=None, gt=0, le=60)
-    commands: dict[CommandName, CommandTable]
-    reports: dict[ReportName, ReportTable] = {}
+    lookups: dict[Identifier, dict[str, str]] = {}
+    commands: Commands
+    extra: dict[Identifier, CommandTable] = {}
+    keepalive: KeepaliveTable | None = None
+    reports: dict[Identifier, ReportTable] = {}
     vectors: tuple[Vector, ...] = ()
     simulator: SimulatorTable = SimulatorTable()
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if (self.ble is None) == (self.serial is None):
-            raise ValueError("a profile speaks over either [ble] or [serial].")
-        for command in ("set_level", "stop"):
-            if command not in self.commands:
-                raise ValueError(f"[commands.{command}] is missing: every device must be set and stopped.")
-        if self.status_period_s is not None and "query_status" not in self.commands:
-            raise ValueError("status_period_s needs [commands.query_status].")
+        if self.ble is None and self.serial is None:
+            raise ValueError("a profile speaks over [ble], [serial] or both.")
+        self._has_its_commands()
+        self._can_be_asked()
         for name, channel in self.channels.items():
-            if (channel.region is None) != (channel.side is None):
-                raise ValueError(f"[channels.{name}] needs region and side together.")
+            if channel.side is not None and channel.region is None:
+                raise ValueError(f"[channels.{name}] has a side and no region.")
+        for step in self.init:
+            if step.expect is not None and step.expect not in self.reports:
+                raise ValueError(f"[[init]] expects {step.expect!r}, which is none of [reports.NAME].")
         return self
 
-    @property
-    def write_gap_s(self) -> float:
-        """The shortest time between two writes that the device bears."""
-        link = self.ble or self.serial
+    def _has_its_commands(self) -> None:
+        given = self.commands.given()
+        if self.level is not None:
+            if not self.channels:
+                raise ValueError("[level] needs at least one [channels.NAME].")
+            for command in (*_OF_MODEL[self.level.model], "stop"):
+                if command not in given:
+                    raise ValueError(f"[commands.{command}] is missing: every device must be set and stopped.")
+        elif self.channels or "massager" in self.roles:
+            raise ValueError("[level] is missing: what the channels can be set to.")
+        elif not set(given) & set(TIMER_COMMANDS):
+            raise ValueError(f"a timer needs one of {', '.join(TIMER_COMMANDS)}, or [level] and [channels.NAME].")
+        if self.timer is not None and (key := "step_timer" if self.timer.cycles else "set_timer") not in given:
+            raise ValueError(f"[timer] needs [commands.{key}].")
+
+    def _can_be_asked(self) -> None:
+        """What depends on the device's answers needs a question and a report."""
+        has_question = self.commands.query_status is not None
+        if self.status_period_s is not None and not has_question:
+            raise ValueError("status_period_s needs [commands.query_status].")
+        if has_question and "status" in self.reports:
+            return
+        if self.level is not None and self.level.model == "toggle":
+            raise ValueError("a device that only toggles needs [commands.query_status] and [reports.status].")
+        if self.commands.stop is not None and self.commands.stop.when == "running":
+            raise ValueError('[commands.stop] when = "running" needs [commands.query_status] and [reports.status].')
+
+    def with_parameters(self, values: Mapping[str, str]) -> Profile:
+        """The profile with these values in the place of the defaults. Raises ValueError for one that does not fit."""
+        parameters = dict(self.parameters)
+        for name, value in values.items():
+            if name not in parameters:
+                known = ", ".join(parameters) or "none"
+                raise ValueError(f"{self.id} has no parameter {name!r}; it has: {known}.")
+            if re.fullmatch(parameters[name].pattern, value) is None:
+                raise ValueError(f"{name} must fit {parameters[name].pattern}: {parameters[name].says}.")
+            parameters[name] = parameters[name].model_copy(update={"default": value})
+        return self.model_copy(update={"parameters": parameters}) if values else self
+
+    def write_gap_s(self, *, is_stream: bool) -> float:
+        """The shortest time between two writes that the device bears, over the serial line or over Bluetooth."""
+        link = self.serial if is_stream and self.serial is not None else self.ble or self.serial
         return link.write_gap_s if link else 0.0
+
+    @property
+    def levels(self) -> Levels:
+        """The levels of its channels. Raises ValueError for a device that has none, as a timer may."""
+        if self.level is None:
+            raise ValueError(f"{self.id} has no [level].")
+        return self.level.levels()
 
     @property
     def reports_status(self) -> bool:
@@ -230,20 +443,23 @@ class Profile(Table):
 
     def capabilities(self) -> Capabilities:
         """What planning and driving need to know."""
-        levels = self.level.levels()
+        levels = self.level.levels() if self.level is not None else None
         if self.verified_on_hardware:
             cap, reason = Percent(100.0), "the device's full scale"
         else:
             cap, reason = UNVERIFIED_CAP_PERCENT, "nobody has seen this profile work on the real device yet"
+        if levels is not None and levels.is_switch:
+            cap, reason = Percent(100.0), "a switch has no strength"
         return Capabilities(
             profile=self.id,
             roles=self.roles,
             channels={
                 name: Channel(name=name, levels=levels, region=channel.region, side=channel.side)
                 for name, channel in self.channels.items()
+                if levels is not None
             },
-            cap_percent=Percent(100.0) if levels.is_switch else cap,
-            cap_reason="a switch has no strength" if levels.is_switch else reason,
+            cap_percent=cap,
+            cap_reason=reason,
         )
 
 

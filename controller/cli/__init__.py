@@ -8,11 +8,13 @@ import click
 
 from controller.cli.devices import devices, forget, pair, scan
 from controller.cli.diagnosis import doctor
+from controller.cli.probing import probe
 from controller.cli.profiles import profiles
 from controller.cli.routine_files import routines
 from controller.cli.run import demo, run, set_level
 from controller.cli.screening import screening
 from controller.cli.simulate import simulate
+from controller.cli.sniffing import sniff
 from controller.cli.stop import clear, stop
 
 
@@ -29,7 +31,7 @@ def percuss() -> None:
 
 _COMMANDS = (
     *(scan, pair, devices, forget, run, set_level, stop, clear, screening),
-    *(routines, profiles, simulate, doctor, demo),
+    *(routines, profiles, simulate, sniff, probe, doctor, demo),
 )
 for _command in _COMMANDS:
     percuss.add_command(_command)

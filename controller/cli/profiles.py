@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from controller.cli.authoring import new
+from controller.cli.decoding import decode
 from controller.cli.output import print_json, print_table, say
+from controller.cli.profile_checks import check
+
+if TYPE_CHECKING:
+    from firmware_profiles.schema import Profile
 
 
 @click.group()
 def profiles() -> None:
-    """Device profiles: list, show, check, encode, decode."""
+    """Device profiles: list, show, new, check, encode, decode."""
 
 
 @profiles.command("list")
@@ -24,10 +30,7 @@ def list_profiles(as_json: bool) -> None:
     known, broken = load_profiles()
     for problem in broken:
         say(f"percuss: {problem}")
-    rows = [
-        (p.id, p.name, "BLE" if p.ble else "serial", ", ".join(p.roles), p.confidence, p.verified_on_hardware)
-        for p in known.values()
-    ]
+    rows = [(p.id, p.name, _links(p), ", ".join(p.roles), p.confidence, p.verified_on_hardware) for p in known.values()]
     if as_json:
         keys = ("id", "name", "link", "roles", "confidence", "verified_on_hardware")
         print_json({"profiles": [dict(zip(keys, row, strict=True)) for row in rows]})
@@ -47,51 +50,44 @@ def show(profile: str, as_json: bool) -> None:
     if as_json:
         print_json(found.model_dump(by_alias=True, exclude_none=True))
         return
-    levels = found.level.levels()
-    scale = "on or off" if levels.is_switch else f"0, {levels.lowest} to {levels.full} ({found.level.unit})"
     click.echo(f"{found.id}: {found.name}")
     click.echo(
         f"  confidence {found.confidence}, verified on hardware: {'yes' if found.verified_on_hardware else 'no'}"
     )
-    click.echo(f"  levels     {scale}")
-    click.echo(f"  channels   {', '.join(found.channels)}")
+    click.echo(f"  links      {_links(found)}")
+    click.echo(f"  levels     {_scale(found)}")
+    click.echo(f"  channels   {', '.join(found.channels) or 'none'}")
     click.echo(f"  dead-man   {found.dead_man}")
     click.echo(f"  status     {'reported' if found.reports_status else 'not reported: a stop cannot be confirmed'}")
-    for name, command in found.commands.items():
-        click.echo(f"  command    {name}: {' | '.join(command.frames)}")
+    for name, parameter in found.parameters.items():
+        click.echo(f"  parameter  {name}: {parameter.says}")
+    for step in found.init:
+        click.echo(f"  init       {step.frame}")
+    for command_name, command in found.commands.given().items():
+        click.echo(f"  command    {command_name}: {' | '.join(command.frames)}")
     for report_name, report in found.reports.items():
-        click.echo(f"  report     {report_name}: {report.frame}")
+        click.echo(f"  report     {report_name}: {' | '.join(report.frames)}")
     for source in found.sources:
         click.echo(f"  source     {source.url}")
     for note in found.notes:
         click.echo(f"  note       {note}")
 
 
-@profiles.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-def check(files: tuple[Path, ...]) -> None:
-    """Check profile files: format, frames, vectors, and the places they name. Without FILES, all known profiles."""
-    from controller.cli.exits import Exit
-    from firmware_profiles.errors import PercussError
-    from firmware_profiles.library import load_profiles, profile_paths
-    from firmware_profiles.loader import load_profile
+def _links(profile: Profile) -> str:
+    links = ("BLE", profile.ble), ("serial", profile.serial)
+    return ", ".join(name for name, table in links if table is not None)
 
-    bad = 0
-    for path in files or profile_paths():
-        try:
-            found = load_profile(path)
-            _check_places(path, {name: c.region for name, c in found.channels.items() if c.region})
-        except PercussError as problem:
-            bad += 1
-            say(f"percuss: {problem}")
-        else:
-            click.echo(f"{path}: ok ({found.id}, {len(found.vectors)} vectors)")
-    if not files and not bad:
-        for doubled in load_profiles()[1]:  # two files with one id
-            bad += 1
-            say(f"percuss: {doubled}")
-    if bad:
-        raise click.exceptions.Exit(Exit.BAD_FILE)
+
+def _scale(profile: Profile) -> str:
+    if profile.level is None:
+        return "none: it is only a timer"
+    levels = profile.level.levels()
+    if levels.is_switch:
+        return "on or off"
+    known = f"0, {levels.lowest} to {levels.full}"
+    if levels.steps is not None:
+        known = ", ".join(str(step) for step in (0, *levels.steps))
+    return f"{known} ({profile.level.unit}{', one press each' if profile.level.model == 'relative' else ''})"
 
 
 @profiles.command("schema")
@@ -131,38 +127,5 @@ def encode(profile: str, command: str, values: tuple[str, ...]) -> None:
         click.echo(write.data.hex(" ").upper())
 
 
-@profiles.command()
-@click.argument("profile")
-@click.argument("data", nargs=-1, required=True, metavar="HEX...")
-def decode(profile: str, data: tuple[str, ...]) -> None:
-    """Print the report that some bytes are, as JSON."""
-    from firmware_profiles.codec import Codec
-    from firmware_profiles.library import find_profile
-    from firmware_profiles.loader import report_values
-
-    try:
-        raw = bytes.fromhex(" ".join(data))
-    except ValueError:
-        raise click.BadParameter(f"{' '.join(data)!r} is no hex, such as BB 10 10 00.", param_hint="HEX") from None
-    report = Codec(find_profile(profile)).decode(raw)
-    print_json({"report": type(report).__name__.lower(), **report_values(report)})
-
-
-def _check_places(path: Path, regions: dict[str, str]) -> None:
-    """The places that a profile's channels name must be in the vocabulary."""
-    from firmware_profiles.errors import ProfileError
-    from firmware_profiles.tomlfile import find_line
-    from routines.regions import Refusal, UnknownRegion, find_region
-
-    for channel, name in regions.items():
-        match find_region(name):
-            case Refusal(reason=reason):
-                what = f"{name} is refused. {reason}"
-            case UnknownRegion(advice=advice):
-                what = f"{name!r} is no region. {advice}"
-            case region if region.id != name:
-                what = f"{name!r} is another word for {region.id!r}; a profile names the place by its id."
-            case _:
-                continue
-        line = find_line(path.read_text(encoding="utf-8"), ("channels", channel, "region"))
-        raise ProfileError(what, path=path, line=line, key=f"channels.{channel}.region")
+for _command in (new, check, decode):
+    profiles.add_command(_command)

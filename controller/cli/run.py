@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controller.cli.capturing import capture_option
 from controller.cli.output import print_table, say
 from controller.cli.plans import print_plan
 
@@ -34,6 +35,7 @@ DEMO_SPEED = 60.0
 @click.option("--wait-for-key", is_flag=True, help="At each place, wait for space before the motor starts.")
 @click.option("--pain", type=click.IntRange(0, 10), help="How much it hurts before, 0 to 10; else you are asked.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
+@capture_option
 def run(
     routine: str,
     on: tuple[str, ...],
@@ -68,6 +70,7 @@ def run(
 @click.option("--for", "duration", required=True, metavar="TIME", help="How long: 30s, 1m.")
 @click.option("--region", help="Where; its own limits hold then, else the strictest of all.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
+@capture_option
 def set_level(name: str, intensity: str, duration: str, region: str | None, as_json: bool) -> None:
     """Run a device at one intensity for a while, then stop it.
 

@@ -14,12 +14,14 @@ URL                                       link
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from controller.errors import TransportError
+from firmware_profiles.codec import Link
 from firmware_profiles.schema import Profile
 
 
@@ -78,6 +80,15 @@ def open_url(
 
     A serial port is taken for itself alone; with ``is_exclusive`` false it is opened beside whoever holds it: to stop.
     """
+    transport = _transport_for(url, profile, passkey, is_exclusive)
+    if "PERCUSS_CAPTURE" in os.environ:
+        from controller.transports.capture import captured
+
+        return captured(transport, profile)
+    return transport
+
+
+def _transport_for(url: str, profile: Profile, passkey: Callable[[], str] | None, is_exclusive: bool) -> Transport:
     if url.startswith("ble://"):
         from controller.transports.ble import BleTransport
 
@@ -85,6 +96,11 @@ def open_url(
     from controller.transports.serial import SerialTransport
 
     return SerialTransport(url, profile, is_exclusive=is_exclusive)
+
+
+def link_of(url: str) -> Link:
+    """Which kind of link a URL opens."""
+    return "ble" if url.startswith("ble://") else "serial"
 
 
 def load_link(url: str) -> None:

@@ -14,7 +14,8 @@ SWITCH = Levels(lowest=Level(1), full=Level(1), steps=(Level(1),))
 
 def test_a_hundred_percent_is_the_marketed_maximum_not_the_protocols() -> None:
     theragun = load_profiles()[0]["theragun-gen4"]
-    assert theragun.level.levels().not_above(100) == 2400
+    assert theragun.levels.not_above(100) == 2400
+    assert theragun.level is not None
     assert theragun.level.protocol_max == 3584
 
 
@@ -57,6 +58,6 @@ def test_an_unverified_device_is_held_below_its_full_scale() -> None:
 def test_a_hand_held_device_reaches_every_place_and_a_zoned_one_its_own() -> None:
     library = load_profiles()[0]
     gun, pad = library["theragun-gen4"].capabilities(), library["nlr-hf8"].capabilities()
-    assert [channel.name for channel in gun.channels_at("calves", "left")] == ["head"]
-    assert [channel.name for channel in pad.channels_at("hamstrings", "left")] == ["left_thigh"]
-    assert pad.channels_at("calves", "left") == ()
+    assert [channel.name for channel in gun.channels_at("calves", ["left"])] == ["head"]
+    assert [channel.name for channel in pad.channels_at("hamstrings", ["left"])] == ["left_thigh"]
+    assert pad.channels_at("calves", ["left"]) == ()

@@ -25,7 +25,7 @@ MOVES = {"run", "set", "demo"}
 
 MOVES_NOTHING = {
     *("scan", "pair", "devices", "forget", "stop", "clear", "screening"),
-    *("routines", "profiles", "simulate", "doctor"),
+    *("routines", "profiles", "simulate", "sniff", "probe", "doctor"),
 }
 
 UNVERIFIED_PPM = 2100
@@ -90,7 +90,8 @@ def test_commands_that_move_nothing_move_nothing(gun: RunningSimulator, home: Pa
         *(["scan", "--timeout", "1"], ["pair", gun.url, "--profile", "theragun-gen4", "--as", "again"]),
         *(["devices"], ["stop", "gun"], ["stop", "--all"], ["clear"], ["screening", "--none"], ["doctor"]),
         *(["routines", "check"], ["profiles", "encode", "theragun-gen4", "set_level", "level=2400"]),
-        *(["profiles", "check"], ["simulate", "--help"], ["forget", "again"]),
+        *(["profiles", "check"], ["simulate", "--help"], ["sniff", "gun", "--for", "1"], ["probe", gun.url]),
+        ["forget", "again"],
     ]
     assert {command[0] for command in tried} == MOVES_NOTHING
     for command in tried:

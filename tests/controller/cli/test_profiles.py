@@ -64,11 +64,11 @@ def test_an_unknown_profile_is_not_found_and_suggests_the_near_one(percuss: Perc
 
 def test_list_says_how_sure_each_is(percuss: Percuss) -> None:
     listed = json.loads(percuss("profiles", "list", "--json").out)["profiles"]
-    assert {row["id"]: (row["link"], row["confidence"], row["verified_on_hardware"]) for row in listed} == {
-        "theragun-gen4": ("BLE", "C", False),
-        "nlr-hf8": ("serial", "B", False),
-        "lcus-relay": ("serial", "A", False),
-    }
+    told = {row["id"]: (row["link"], row["confidence"], row["verified_on_hardware"]) for row in listed}
+    assert set(told) == {path.stem for path in BUNDLED.glob("*.toml")}
+    assert told["theragun-gen4"] == ("BLE", "C", False)
+    assert told["nlr-hf8"] == ("serial", "B", False)
+    assert told["lcus-relay"] == ("serial", "A", False)
     assert "theragun-gen4" in percuss("profiles", "list").out
 
 
@@ -113,6 +113,35 @@ def test_two_profiles_with_one_id_are_told(percuss: Percuss, home: Path) -> None
     result = percuss("profiles", "check")
     assert result.code == 8
     assert f"{copy}: id: has the id 'nlr-hf8' of" in result.err
+
+
+def test_a_profile_that_is_named_gets_warnings_and_still_passes(percuss: Percuss) -> None:
+    # The seat pad cannot say what it does, which its profile cannot mend.
+    result = percuss("profiles", "check", "nlr-hf8")
+    assert result.code == 0
+    assert "nlr-hf8.toml: ok (" in result.out
+    assert "warning: reports.status: the device does not say" in result.err
+
+
+def test_a_profile_that_another_is_as_sure_of_is_warned_of(percuss: Percuss, tmp_path: Path) -> None:
+    text = (BUNDLED / "theragun-gen4.toml").read_text(encoding="utf-8")
+    path = tmp_path / "twin.toml"
+    path.write_text(text.replace('id = "theragun-gen4"', 'id = "twin"', 1), encoding="utf-8")
+    result = percuss("profiles", "check", str(path))
+    assert result.code == 0
+    assert "the profile theragun-gen4 is as sure as this one" in result.err
+
+
+def test_check_says_all_of_it_as_json(percuss: Percuss, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("schema = 1\n", encoding="utf-8")
+    result = percuss("profiles", "check", "nlr-hf8", str(broken), "--json")
+    assert result.code == 8
+    good, bad = json.loads(result.out)["files"]
+    assert (good["ok"], good["id"], good["error"]) == (True, "nlr-hf8", None)
+    assert "reports.status" in {warning["key"] for warning in good["warnings"]}
+    assert (bad["ok"], bad["id"]) == (False, None)
+    assert str(broken) in bad["error"]
 
 
 def test_the_schema_is_json(percuss: Percuss) -> None:
