@@ -109,9 +109,9 @@ def _channels(massager: Capabilities, place: Region | None, side: Side | None) -
         found = tuple(c for c in massager.channels.values() if side in {None, c.side})
     else:
         sides = (side,) if side else ("left", "right")
-        found = tuple(channel for one in sides for channel in massager.channels_at(place.id, one))
+        found = massager.channels_at(place.id, sides)
     if not found:
-        zones = sorted({f"{c.side} {c.region}" for c in massager.channels.values() if c.region})
+        zones = sorted({f"{c.side or 'both'} {c.region}" for c in massager.channels.values() if c.region})
         where = f"{side or ''} {place.id if place else 'side'}".strip()
         fix = f"It reaches: {', '.join(zones) or 'nothing'}."
         raise _refusal("region", f"{massager.profile} does not reach: {where}.", fix)

@@ -160,8 +160,9 @@ def _why_by_hand(draft: _Draft, step: Step, region: Region, sides: tuple[Side, .
         return "By hand: the routine leaves the massager out here."
     if draft.massager is None:
         return "No massager is bound."
-    if missing := [side for side in sides if not draft.massager.channels_at(region.id, side)]:
-        place = f"{' and '.join(missing)} {region.id.replace('_', ' ')}"
+    if not draft.massager.channels_at(region.id, sides):
+        sides_alone = [side for side in sides if not draft.massager.channels_at(region.id, (side,))]
+        place = f"{' and '.join(sides_alone)} {region.id.replace('_', ' ')}"
         return f"By hand: {draft.massager.profile} does not reach the {place}."
     return ""
 
@@ -176,7 +177,7 @@ def _drives(
     if step.technique not in DRIVEN_TECHNIQUES or not region.drivable:
         return (), why
     device = draft.massager if draft.massager is not None and not why else BY_HAND
-    channels = [HAND] if why else [c for side in sides for c in device.channels_at(region.id, side)]
+    channels = (HAND,) if why else device.channels_at(region.id, sides)
     drives: list[Drive] = []
     notes = [note for note in (region.check_first, why) if note]
     for channel in channels:

@@ -32,7 +32,7 @@ from tests.helpers.manual_clock import ManualClock
 from tests.helpers.scripted_transport import ScriptedGun, ScriptedTransport
 
 GUN = load_profiles()[0]["theragun-gen4"]
-LEVELS = GUN.level.levels()
+LEVELS = GUN.levels
 
 
 def place(region: str, *, duration_s: float = 40.0, level: int = 1000, cap: int = 1200, extra_s: float = 30.0) -> Span:

@@ -415,7 +415,7 @@ REPORT = (
     "BB {sum8@2..} 10 ?? {battery_pct:u8} {temperature_c:u8} {force_n:u8} {stalled:bool} {running:bool} ??*4 "
     "{level:u16be} ..."
 )
-REPORTING: Profile = GUN.model_copy(update={"reports": {**GUN.reports, "status": ReportTable(frame=REPORT)}})
+REPORTING: Profile = GUN.model_copy(update={"reports": {**GUN.reports, "status": ReportTable(frames=(REPORT,))}})
 
 
 async def reporting(*spans: Span) -> tuple[Stage, ReportingGun]:

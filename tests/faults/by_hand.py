@@ -10,6 +10,7 @@ from firmware_profiles.schema import Profile
 from routines.loader import Routine
 from routines.planner import plan
 from routines.schema import RoutineFile
+from tests.faults.limits import is_switch
 from tests.faults.scenarios import Act, Fault, Scenario, bundled
 
 MOVE_S, WORK_S, REST_S = 2.0, 40.0, 10.0
@@ -23,7 +24,7 @@ def that_speaks() -> Profile:
 
 def blind() -> Profile:
     """A bundled profile whose device says nothing, and whose strength can be set."""
-    return next(p for p in bundled().values() if not p.reports_status and p.level.unit != "switch")
+    return next(p for p in bundled().values() if not p.reports_status and not is_switch(p))
 
 
 def scenario(profile: Profile, faults: Sequence[Fault] = (), acts: Sequence[Act] = ()) -> Scenario:

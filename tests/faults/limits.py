@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from firmware_profiles.schema import Profile
+from firmware_profiles.schema import LevelModel, Profile
 
 Side = Literal["left", "right"]
 
@@ -85,20 +85,27 @@ class Hold:
         return self.region is None or (self.region == region and (self.side is None or self.side in set(sides)))
 
 
+def levels_of(profile: Profile) -> LevelModel:
+    """What its file says of its levels."""
+    assert profile.level is not None
+    return profile.level
+
+
 def full_ppm(profile: Profile) -> float:
     """How many percussions a minute the highest level counts as."""
-    level = profile.level
-    return float(level.full if level.unit == "ppm" else level.full_ppm or FULL_PPM)
+    level = levels_of(profile)
+    return float(full_level(profile) if level.unit == "ppm" else level.full_ppm or FULL_PPM)
 
 
 def full_level(profile: Profile) -> int:
     """The highest level."""
-    return profile.level.steps[-1] if profile.level.steps else profile.level.full
+    level = levels_of(profile)
+    return level.steps[-1] if level.steps else level.full or 1
 
 
 def is_switch(profile: Profile) -> bool:
     """Whether it is just on or off."""
-    return profile.level.unit == "switch"
+    return levels_of(profile).unit == "switch"
 
 
 def ppm(profile: Profile, level: int) -> float:
@@ -116,7 +123,7 @@ def cap_ppm(profile: Profile, region: str, sides: Iterable[Side], holds: Iterabl
             continue
         if hold.most == "gentle":
             # The slowest that the device has, where even that is faster than gentle.
-            lowest = profile.level.steps[0] if profile.level.steps else profile.level.lowest
+            lowest = (levels_of(profile).steps or (levels_of(profile).lowest,))[0]
             caps.append(max(float(gentle), ppm(profile, lowest)))
         else:
             caps.append(0.0 if hold.most == "none" else hold.most)
@@ -139,16 +146,18 @@ def gentle_level(profile: Profile, region: str, sides: Iterable[Side], holds: It
 def level_of(profile: Profile, most_ppm: float) -> int:
     """The highest level that is not faster."""
     level = math.floor(most_ppm * full_level(profile) / full_ppm(profile) + 1e-6)
-    if profile.level.steps is not None:
-        return max((step for step in profile.level.steps if step <= level), default=0)
-    return level if level >= profile.level.lowest else 0
+    if (steps := levels_of(profile).steps) is not None:
+        return max((step for step in steps if step <= level), default=0)
+    return level if level >= levels_of(profile).lowest else 0
 
 
 def is_one_step(profile: Profile, before: int, after: int) -> bool:
     """Whether a rise is no bigger than one step may be: 250 ppm, or one level."""
     if ppm(profile, after) - ppm(profile, before) <= RISE_PPM + 1e-6:
         return True
-    steps = profile.level.steps or (() if is_switch(profile) else range(profile.level.lowest, full_level(profile) + 1))
+    steps = levels_of(profile).steps or (
+        () if is_switch(profile) else range(levels_of(profile).lowest, full_level(profile) + 1)
+    )
     return not any(before < step < after for step in steps)
 
 
@@ -164,4 +173,5 @@ def wrong_rise(profile: Profile, before: int, after: int, gentle: int, since_s: 
 
 def has_checksum(profile: Profile) -> bool:
     """Whether a frame that sets a level is protected against flipped bits."""
-    return all("sum" in frame for frame in profile.commands["set_level"].frames)
+    table = profile.commands.set_level
+    return table is not None and all("sum" in frame or "crc" in frame for frame in table.frames)

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from firmware_profiles.codec import FirmwareCodec, Received
+from firmware_profiles.firmware import FirmwareCodec, Received
 from firmware_profiles.schema import Profile
 from tests.faults.limits import has_checksum
 from tests.faults.scenarios import Fault

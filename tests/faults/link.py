@@ -10,9 +10,10 @@ from functools import partial
 
 from controller.errors import DeviceBusyError, DeviceFaultError, DeviceNotFoundError, LinkLostError, TransportError
 from controller.transports import Identity
-from firmware_profiles.codec import Codec, FirmwareCodec, Received
+from firmware_profiles.codec import Codec
 from firmware_profiles.commands import Status
 from firmware_profiles.errors import PercussError
+from firmware_profiles.firmware import FirmwareCodec, Received
 from simulators.device import SimulatedDevice
 from tests.faults import limits
 from tests.faults.accounts import Frame
@@ -276,8 +277,8 @@ class FaultyLink:
                 continue
             if heard.command == "stop":
                 frame = replace(frame, offs=frozenset(self._profile.channels))
-            elif heard.command == "set_level":
-                channel, level = str(heard.values["channel"]), int(heard.values["level"])
+            elif heard.command in {"set_level", "off"}:
+                ((channel, level),) = heard.levels.items()
                 cap, gentle = self._limits_of(channel)
                 offs = frozenset([channel] if level == 0 else [])
                 frame = replace(frame, channel=channel, level=level, cap=cap, gentle=gentle, offs=offs)

@@ -106,9 +106,22 @@ T = TypeVar("T", Fault, Act)
 
 @cache
 def bundled() -> dict[str, Profile]:
-    """The profiles that percuss ships, whatever they are called."""
+    """The profiles that percuss ships, whatever they are called, of which one frame sets one channel to one level.
+
+    The campaign's device keeps no state between frames: what only steps, toggles or must be greeted first is tried in
+    tests/system/test_every_family.py.
+    """
     profiles = [load_profile(path) for path in sorted(BUNDLED.glob("*.toml"))]
-    return {profile.id: profile for profile in profiles if "massager" in profile.roles}
+    return {profile.id: profile for profile in profiles if "massager" in profile.roles and _is_stateless(profile)}
+
+
+def _is_stateless(profile: Profile) -> bool:
+    table = profile.commands.set_level
+    if table is None or profile.level is None or profile.level.resend_s:
+        return False
+    if profile.commands.start is not None or profile.init or profile.keepalive:
+        return False
+    return not any("level." in frame or "each channel" in frame for frame in table.frames)
 
 
 def draw(seed: int, profile_id: str | None = None) -> Scenario:

@@ -67,7 +67,7 @@ def work(  # a plan that claims far too much
     drive = Drive(
         role="massager",
         channel=channel or channel_at(profile, region or "", side),
-        levels=profile.level.levels(),
+        levels=profile.levels,
         targets=((0.0, FAR_TOO_HIGH),),
         gentle_level=FAR_TOO_HIGH,
         cap_level=cap,
