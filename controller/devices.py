@@ -59,7 +59,11 @@ MAX_GARBAGE = 8
 
 
 class Device:
-    """A device that can be driven. ``on_fault`` is told, once, when it must not be driven any longer."""
+    """A device that can be driven. ``on_fault`` is told, once, when it must not be driven any longer.
+
+    ``on_written`` is called after every frame of a command that has several: presses take longer than a motor's
+    permission lasts, and whoever commanded them is still there. What is sent again by itself calls nobody.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class Device:
         self.status: Status | None = None
         self.on_fault: Callable[[PercussError], None] = lambda _: None
         self.on_status: Callable[[Status], None] = lambda _: None
+        self.on_written: Callable[[], None] = lambda: None
         self._transport = transport
         self._clock = clock
         self._emit = emit
@@ -189,7 +194,7 @@ class Device:
                     async with self._rest_writing:
                         pass  # an off that is still under way would arrive behind this command
                 # Not sooner: what a frame says may depend on what was sent, or stopped, before it.
-                if not await self._write_all(self._codec.encode(command), halts):
+                if not await self._write_all(self._codec.encode(command), halts, self.on_written):
                     return
             finally:
                 self._rising = None
@@ -283,7 +288,9 @@ class Device:
             await self._transport.close()
             raise
 
-    async def _write_all(self, writes: Sequence[Write], halts: int) -> bool:
+    async def _write_all(
+        self, writes: Sequence[Write], halts: int, on_written: Callable[[], None] = lambda: None
+    ) -> bool:
         """Write the frames of a command; False when a Stop came between: nothing must follow that."""
         gaps_s = sum(write.gap_s for write in writes)
         try:
@@ -294,6 +301,8 @@ class Device:
                     if halts != self._halts:
                         return False
                     await self._transport.write(write.data, with_response=write.with_response)
+                    if number < len(writes) - 1:
+                        on_written()
         except TimeoutError:
             self._codec.note_lost()
             raise DeviceFaultError(

@@ -99,6 +99,7 @@ class Serial(Table):
     baud: int = Field(ge=50, le=4_000_000)
     parity: Literal["none", "even", "odd"] = "none"
     stop_bits: Literal[1, 2] = 1
+    settle_s: float = Field(default=0.0, ge=0, le=10)
     write_gap_s: float = Field(default=0.0, ge=0, le=5)
 
 

@@ -9,33 +9,30 @@ import asyncio
 import contextlib
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from controller.errors import (
-    DeviceFaultError,
-    DeviceNotFoundError,
-    LinkLostError,
-    TransportError,
-)
+from controller.errors import DeviceFaultError, DeviceNotFoundError, LinkLostError, TransportError
 from controller.transports import Identity
+from controller.transports.ble_gatt import FrameWriter, find_endpoints, longest_frame_bytes
+from controller.transports.ble_stack import Told, held_radio, scanner_options
 from firmware_profiles.errors import PercussError
 from firmware_profiles.schema import Ble, Profile, full_uuid
 
 if TYPE_CHECKING:
     from bleak import BleakClient
-    from bleak.backends.characteristic import BleakGATTCharacteristic
     from bleak.backends.device import BLEDevice
-
-    from controller.transports.ble_errors import Phase
 
 CONNECT_TIMEOUT_S = 10.0
 """How long finding a device may take, and again connecting to it. A massager advertises several times a second."""
 
 CLOSE_TIMEOUT_S = 5.0
 """How long a goodbye may take before the link is left to its fate."""
+
+WAKE_TIMEOUT_S = 2.0
+"""How long a device may take to acknowledge the bytes that wake it."""
 
 SERIAL_NUMBER, FIRMWARE_REVISION = full_uuid("2A25"), full_uuid("2A26")
 
@@ -89,8 +86,8 @@ async def scan_ble(timeout_s: float, *, adapter: str | None = None, hci: str | N
     from bleak import BleakScanner
 
     where = f"Bluetooth (hci={hci})" if hci else f"Bluetooth ({adapter})" if adapter else "Bluetooth"
-    with _Told(where, "scan"):
-        heard = await BleakScanner.discover(timeout_s, return_adv=True, **_scanner_options(adapter, hci))
+    with Told(where, "scan"):
+        heard = await BleakScanner.discover(timeout_s, return_adv=True, **scanner_options(adapter, hci))
     sightings = [
         Sighting(
             address=device.address,
@@ -125,13 +122,14 @@ class BleTransport:
         self._url = url
         self._parts = parse_ble_url(url)
         self._ble: Ble = profile.ble
+        self._longest_bytes = longest_frame_bytes(profile)
         self._passkey = passkey
         self._connect_timeout_s = connect_timeout_s
         self._client: BleakClient | None = None
-        self._written: BleakGATTCharacteristic | None = None
+        self._writer: FrameWriter | None = None
         self._on_lost: Callable[[TransportError], None] | None = None
-        self._acknowledgement = asyncio.Lock()
         self._goodbye: asyncio.Task[None] | None = None
+        self._refusal: PercussError | None = None
 
     @property
     def url(self) -> str:
@@ -144,31 +142,26 @@ class BleTransport:
         return self._client is not None and self._client.is_connected
 
     async def open(self, on_bytes: Callable[[bytes], None], on_lost: Callable[[TransportError], None]) -> None:
-        """Find the device, connect, pair where the profile asks for it, and subscribe.
+        """Find the device, connect, let it settle, pair and wake it where the profile asks for that, and subscribe.
 
         Raises AdapterError, DeviceNotFoundError, DeviceBusyError, LinkLostError, PairingError, and DeviceFaultError
-        when the service or a characteristic of the profile is not there.
+        when none of the profile's layouts is there, or the link does not carry its longest frame.
         """
         await self.close()
-        async with _radio(self._parts.hci, self._url):
+        async with held_radio(self._parts.hci, self._url):
             client = await self._connect()
         try:
-            if self._ble.bond:
-                await self._pair(client)
-            with _Told(self._url, "open"):
-                self._written, notified = _characteristics(client, self._ble, self._url)
-                if notified is not None:
-                    await client.start_notify(notified, lambda _characteristic, data: on_bytes(bytes(data)))
+            writer = await self._set_up(client, on_bytes)
             if not client.is_connected:
                 raise LinkLostError("The device ended the connection while it was set up.", where=self._url)
         except BaseException:
             await _disconnect(client)
             raise
-        self._client, self._on_lost = client, on_lost
+        self._client, self._writer, self._on_lost = client, writer, on_lost
 
     async def close(self) -> None:
         """Close the link; closing a closed or lost link does nothing."""
-        client, self._client, self._on_lost = self._client, None, None
+        client, self._client, self._writer, self._on_lost = self._client, None, None, None
         if client is not None:
             self._goodbye = asyncio.create_task(_disconnect(client))
         if self._goodbye is not None:
@@ -177,24 +170,25 @@ class BleTransport:
     async def write(self, data: bytes, *, with_response: bool) -> None:
         """Write one frame, in the way that the characteristic knows where it does not know the one asked for.
 
-        Raises LinkLostError, PairingError, DeviceFaultError, DeviceBusyError.
+        It goes out in pieces to a device that takes it so; see `FrameWriter` for what that means for a Stop. Raises
+        LinkLostError, PairingError, DeviceBusyError, and DeviceFaultError, also for a frame that the link cannot carry.
         """
-        client, written = self._client, self._written
-        if client is None or written is None:
+        client, writer = self._client, self._writer
+        if client is None or writer is None:
             raise LinkLostError("The link to the device is not open.", where=self._url)
-        offered = written.properties
-        is_acknowledged = "write" in offered if with_response else "write-without-response" not in offered
-        with _Told(self._url, "use", client):
-            if not is_acknowledged:
-                await client.write_gatt_char(written, data, response=False)
-                return
-            # To its end even when cancelled: BlueZ refuses the next write as long as one is under way.
-            await asyncio.shield(asyncio.ensure_future(self._write_acknowledged(client, written, data)))
+        with Told(self._url, "use", client):
+            await writer.write(data, with_response=with_response)
 
     async def read_identity(self) -> Identity:
-        """Read serial number and firmware revision, where the device has them. Raises LinkLostError."""
+        """Read serial number and firmware revision, where the device has them.
+
+        Raises LinkLostError, and what keeps the device from being driven over this link: it did not wake up, or the
+        link is too small for its frames. Who only stops it does not ask, and its Stop goes out all the same.
+        """
         if self._client is None:
             raise LinkLostError("The link to the device is not open.", where=self._url)
+        if self._refusal is not None:
+            raise self._refusal
         serial = await self._read_text(self._client, SERIAL_NUMBER)
         firmware = await self._read_text(self._client, FIRMWARE_REVISION)
         return Identity(self._parts.address, serial, firmware)
@@ -205,6 +199,31 @@ class BleTransport:
             raise LinkLostError("The link to the device is not open.", where=self._url)
         await self._pair(self._client)
 
+    async def _set_up(self, client: BleakClient, on_bytes: Callable[[bytes], None]) -> FrameWriter:
+        with Told(self._url, "open"):
+            ends = find_endpoints(client.services, self._ble, self._url)
+            await asyncio.sleep(self._ble.settle_s)
+        if self._ble.bond:
+            await self._pair(client)
+        writer = FrameWriter(client, ends.written, self._ble, self._url)
+        self._refusal = None
+        try:
+            with Told(self._url, "open"):
+                await writer.check_room(self._longest_bytes)
+                if self._ble.wake is not None:
+                    async with asyncio.timeout(WAKE_TIMEOUT_S):
+                        await writer.write(bytes.fromhex(self._ble.wake), with_response=True)
+        except DeviceFaultError as problem:
+            self._refusal = problem  # it is not driven over this link; Stop may still go through
+        except TransportError as problem:
+            if not client.is_connected:
+                raise
+            self._refusal = problem
+        with Told(self._url, "open"):
+            if ends.notified is not None:
+                await client.start_notify(ends.notified, lambda _characteristic, data: on_bytes(bytes(data)))
+        return writer
+
     async def _connect(self) -> BleakClient:
         from bleak import BleakClient
 
@@ -213,8 +232,8 @@ class BleTransport:
         if hci:
             from controller.transports.bumble_backend import client_backend
 
-            options = {"backend": client_backend(hci, self._passkey)}
-        with _Told(self._url, "open"):
+            options = {"backend": client_backend(hci, self._passkey, self._ble.mtu)}
+        with Told(self._url, "open"):
             device = await self._find()
             client = BleakClient(device, self._on_disconnected, timeout=self._connect_timeout_s, **options)
             await client.connect()
@@ -231,10 +250,11 @@ class BleTransport:
         if not self._parts.hci:
             with contextlib.suppress(NotImplementedError):
                 system = await BleakAdapter.get(bluez={"adapter": adapter} if adapter else {})
-                for device in await system.get_connected_devices([self._ble.service]):
+                services = {uuid for layout in self._ble.layouts for uuid in (layout.service, layout.notify_service)}
+                for device in await system.get_connected_devices([uuid for uuid in services if uuid]):
                     if device.address.lower() == address.lower():
                         return device
-        options = _scanner_options(adapter, self._parts.hci)
+        options = scanner_options(adapter, self._parts.hci)
         found = await BleakScanner.find_device_by_address(address, self._connect_timeout_s, **options)
         if found is None:
             from controller.transports.ble_errors import OUT_OF_REACH
@@ -247,18 +267,14 @@ class BleTransport:
         # During `open` and after `close` the client is not (any more) the one of this link: nobody is told.
         if client is not self._client or self._on_lost is None:
             return
-        on_lost, self._on_lost, self._client = self._on_lost, None, None
+        on_lost, self._on_lost, self._client, self._writer = self._on_lost, None, None, None
         self._goodbye = asyncio.create_task(_disconnect(client))
         on_lost(LinkLostError("The link to the device was lost.", where=self._url))
-
-    async def _write_acknowledged(self, client: BleakClient, written: BleakGATTCharacteristic, data: bytes) -> None:
-        async with self._acknowledgement:
-            await client.write_gatt_char(written, data, response=True)
 
     async def _read_text(self, client: BleakClient, uuid: str) -> str | None:
         from bleak.exc import BleakGATTProtocolError
 
-        with _Told(self._url, "use", client):
+        with Told(self._url, "use", client):
             characteristic = next((c for c in client.services.characteristics.values() if c.uuid == uuid), None)
             if characteristic is None:
                 return None
@@ -269,7 +285,7 @@ class BleTransport:
         return raw.decode("utf-8", errors="replace").strip("\0 ") or None
 
     async def _pair(self, client: BleakClient) -> None:
-        with _Told(self._url, "pair", client):
+        with Told(self._url, "pair", client):
             if self._parts.hci or sys.platform != "linux":
                 with contextlib.suppress(NotImplementedError):
                     await client.pair()
@@ -278,81 +294,6 @@ class BleTransport:
 
             async with PairingAgent(self._passkey):
                 await client.pair()
-
-
-class _Told:
-    """Raises the errors of this project in place of those of bleak, D-Bus and the system.
-
-    A class and not a generator: it stands around every write, and costs a tenth there.
-    """
-
-    __slots__ = ("_client", "_phase", "_where")
-
-    def __init__(self, where: str, phase: Phase, client: BleakClient | None = None) -> None:
-        self._where = where
-        self._phase = phase
-        self._client = client
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
-        if not isinstance(problem, Exception) or isinstance(problem, PercussError):
-            return
-        from controller.transports.ble_errors import as_percuss_error
-
-        is_connected = self._client is not None and self._client.is_connected
-        if ours := as_percuss_error(problem, self._where, self._phase, is_connected=is_connected):
-            raise ours from problem
-
-
-@contextlib.asynccontextmanager
-async def _radio(hci: str | None, url: str) -> AsyncIterator[None]:
-    """Hold the HCI controller open from the scan over to the connection."""
-    if hci is None:
-        yield
-        return
-    from controller.transports.bumble_radio import Radio
-
-    with _Told(url, "open"):
-        radio = await Radio.acquire(hci)
-    try:
-        yield
-    finally:
-        await radio.release()
-
-
-def _scanner_options(adapter: str | None, hci: str | None) -> Any:
-    if hci:
-        from controller.transports.bumble_backend import scanner_backend
-
-        return {"backend": scanner_backend(hci)}
-    return {"bluez": {"adapter": adapter}} if adapter else {}
-
-
-def _characteristics(
-    client: BleakClient, ble: Ble, url: str
-) -> tuple[BleakGATTCharacteristic, BleakGATTCharacteristic | None]:
-    """The characteristics to write to and to listen on. Raises DeviceFaultError that says what is there instead."""
-    service = next((s for s in client.services if s.uuid == ble.service), None)
-    if service is None:
-        found = ", ".join(s.uuid for s in client.services) or "none"
-        what = f"The device has no service {ble.service}; it has: {found}."
-        raise DeviceFaultError(what, where=url, fix="Give it the profile that fits it.")
-
-    def get(uuid: str, *ways: str) -> BleakGATTCharacteristic:
-        characteristic = service.get_characteristic(uuid)
-        if characteristic is None:
-            found = ", ".join(c.uuid for c in service.characteristics) or "none"
-            what = f"The service {ble.service} has no characteristic {uuid}; it has: {found}."
-            raise DeviceFaultError(what, where=url, fix="Give it the profile that fits it.")
-        if not set(ways) & set(characteristic.properties):
-            what = f"The characteristic {uuid} offers {', '.join(characteristic.properties)}, not {' or '.join(ways)}."
-            raise DeviceFaultError(what, where=url, fix="Give it the profile that fits it.")
-        return characteristic
-
-    written = get(ble.write, "write", "write-without-response")
-    return written, get(ble.notify, "notify", "indicate") if ble.notify else None
 
 
 async def _disconnect(client: BleakClient) -> None:

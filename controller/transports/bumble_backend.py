@@ -38,7 +38,7 @@ DRAIN_TIMEOUT_S = 1.0
 """How long a disconnection waits for writes that are on their way."""
 
 MTU = 517
-"""What is asked for: the largest that makes sense, one whole attribute value of 512 bytes."""
+"""What is asked for when nobody says: the largest that makes sense, one whole attribute value of 512 bytes."""
 
 _UUID_KINDS: dict[int, int] = {
     Kind.INCOMPLETE_LIST_SERVICE_UUID16: 2,
@@ -61,9 +61,15 @@ def scanner_backend(hci_moniker: str) -> type[BumbleScanner]:
     return type("BumbleScanner", (BumbleScanner,), {"moniker": hci_moniker})
 
 
-def client_backend(hci_moniker: str, passkey: Callable[[], str] | None = None) -> type[BumbleClient]:
-    """The client class for one controller. ``passkey`` asks a person for the six digits that a device shows."""
-    return type("BumbleClient", (BumbleClient,), {"moniker": hci_moniker, "passkey": (passkey,)})
+def client_backend(
+    hci_moniker: str, passkey: Callable[[], str] | None = None, mtu: int | None = None
+) -> type[BumbleClient]:
+    """The client class for one controller.
+
+    ``passkey`` asks a person for the six digits that a device shows; ``mtu`` is the ATT MTU to ask for, else `MTU`.
+    """
+    own = {"moniker": hci_moniker, "passkey": (passkey,), "wanted_mtu": mtu or MTU}
+    return type("BumbleClient", (BumbleClient,), own)
 
 
 class BumbleScanner(BaseBleakScanner):
@@ -150,6 +156,7 @@ class BumbleClient(BaseBleakClient):
     moniker: ClassVar[str]
     # In a tuple, so that the function does not become a method.
     passkey: ClassVar[tuple[Callable[[], str] | None]] = (None,)
+    wanted_mtu: ClassVar[int] = MTU
 
     def __init__(
         self,
@@ -329,10 +336,10 @@ class BumbleClient(BaseBleakClient):
         return found
 
     async def _discover(self) -> BleakGATTServiceCollection:
-        """Ask for a large MTU and read the whole GATT table."""
+        """Ask for the MTU and read the whole GATT table."""
         peer = Peer(self._connected())
         with contextlib.suppress(BleakGATTProtocolError):
-            await to_the_end(peer.request_mtu(MTU))
+            await to_the_end(peer.request_mtu(self.wanted_mtu))
         found = BleakGATTServiceCollection()
         for service in await to_the_end(peer.discover_services()):
             ours = BleakGATTService(service, service.handle, _uuid(service.uuid.to_bytes()))

@@ -18,12 +18,13 @@ from typing import Any
 from controller.errors import AdapterError, DeviceBusyError, DeviceNotFoundError, LinkLostError, TransportError
 from controller.transports import Identity
 from controller.transports.serial_lines import DescriptorLine, Line, ThreadedLine, close_port
-from firmware_profiles.schema import Profile
+from firmware_profiles.schema import Profile, Serial
 
 READ_POLL_S = 0.2
 """How often a reading thread looks whether it should end; what arrives is passed on at once all the same."""
 
 SCHEMES = ("socket", "rfc2217", "loop")
+_PARITIES = {"none": "N", "even": "E", "odd": "O"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class SerialTransport:
                 fix="Give a ble:// URL, or another profile.",
             )
         self._url = url
-        self._baud = profile.serial.baud
+        self._settle_s = profile.serial.settle_s
+        self._settings = profile.serial
         self._write_timeout_s = write_timeout_s
         self._is_exclusive = is_exclusive
         self._line: Line | None = None
@@ -90,7 +92,7 @@ class SerialTransport:
         await self.close()
         loop = asyncio.get_running_loop()
         opening = loop.run_in_executor(
-            None, _open_port, self._url, self._baud, self._write_timeout_s, self._is_exclusive
+            None, _open_port, self._url, self._settings, self._write_timeout_s, self._is_exclusive
         )
         try:
             port = await asyncio.shield(opening)
@@ -103,6 +105,11 @@ class SerialTransport:
             self._line = DescriptorLine(port, fd, on_bytes, self._lose, self._write_timeout_s)
         else:
             self._line = ThreadedLine(port, on_bytes, self._lose, self._write_timeout_s)
+        try:
+            await asyncio.sleep(self._settle_s)
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Close the port; closing a closed or lost one only waits until it is really closed."""
@@ -151,7 +158,7 @@ class SerialTransport:
         self._shutting = asyncio.get_running_loop().run_in_executor(None, line.close)
 
 
-def _open_port(url: str, baud: int, write_timeout_s: float, is_exclusive: bool) -> Any:
+def _open_port(url: str, settings: Serial, write_timeout_s: float, is_exclusive: bool) -> Any:
     """Open the port, which may block for seconds. Raises TransportError."""
     import serial
 
@@ -166,7 +173,10 @@ def _open_port(url: str, baud: int, write_timeout_s: float, is_exclusive: bool) 
     try:
         return serial.serial_for_url(
             url,
-            baudrate=baud,
+            baudrate=settings.baud,
+            # A pseudo-terminal has no wire to put a parity bit on, and some systems refuse to set one there.
+            parity="N" if _is_pseudo_terminal(url) else _PARITIES[settings.parity],
+            stopbits=settings.stop_bits,
             timeout=READ_POLL_S,
             # rfc2217:// refuses a write timeout; the lines here have their own.
             write_timeout=None if is_network else write_timeout_s,
@@ -175,6 +185,10 @@ def _open_port(url: str, baud: int, write_timeout_s: float, is_exclusive: bool) 
         )
     except _open_errors() as problem:
         raise (_network_fault(url, problem) if is_network else _port_fault(url, problem)) from problem
+
+
+def _is_pseudo_terminal(url: str) -> bool:
+    return "://" not in url and os.path.realpath(url).startswith("/dev/pts/")
 
 
 def _open_errors() -> tuple[type[Exception], ...]:

@@ -45,7 +45,7 @@ class ChannelCode:
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """Values of less than a byte, from the highest bit down: (name, width, 0), or (None, width, number) of a fixed one."""
+    """Values of less than a byte, the highest bit first: (name, width, 0), or (None, width, number) of a fixed one."""
 
     parts: tuple[tuple[str | None, int, int], ...]
     size: int

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
-Receive = Callable[[bytes], bool]
-"""Takes what the host wrote; False when the device refuses the write."""
+
+class Receive(Protocol):
+    """Takes what the host wrote; False when the device refuses the write."""
+
+    def __call__(self, data: bytes, /, *, with_response: bool | None) -> bool:
+        """Take bytes. ``with_response``: whether the host asked for an acknowledgement; None where nobody can tell."""
+        ...
 
 
 class Adapter(Protocol):

@@ -135,6 +135,19 @@ class AirController(Controller):
             return
         super().on_le_connect_ind(packet)
 
+    def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
+        """Tell the host. A scan is answered with what the advertiser keeps for it, where bumble only repeats itself."""
+        if isinstance(packet, hci.HCI_LE_Extended_Advertising_Report_Event):
+            for report in packet.reports:
+                if report.event_type & hci.HCI_LE_Extended_Advertising_Report_Event.EventType.SCAN_RESPONSE:
+                    report.data = self._scan_response_of(report.address)
+        super().send_hci_packet(packet)
+
+    def _scan_response_of(self, address: hci.Address) -> bytes:
+        advertiser = self.link.find_le_controller(address) if self.link else None
+        sets = advertiser.advertising_sets.values() if advertiser else ()
+        return next((bytes(one.scan_response_data) for one in sets if one.address == address), b"")
+
     def leave(self) -> None:
         """Vanish from the air: peers see their connection time out."""
         for advertising in self.advertising_sets.values():

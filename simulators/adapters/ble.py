@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from bumble import att
-
 from firmware_profiles.errors import PercussError
 from firmware_profiles.schema import Profile
 from simulators.adapters import Receive
@@ -18,7 +16,10 @@ _ADDRESS = re.compile(r"[C-F][0-9A-F](:[0-9A-F]{2}){5}")
 
 
 class BleAdapter:
-    """A device on virtual air. Raises PercussError for an ``address`` that is no random static one."""
+    """A device on virtual air; see `BlePeripheral`, also for what it raises.
+
+    Raises PercussError for an ``address`` that is no random static one, too.
+    """
 
     def __init__(
         self,
@@ -30,21 +31,22 @@ class BleAdapter:
         port: int = 0,
         serial: str = "",
         firmware: str = "",
-        max_connections: int = 8,
+        alternative: int = 0,
+        max_connections: int | None = None,
     ) -> None:
         if not _ADDRESS.fullmatch(address):
             advice = f"Such an address begins with C, D, E or F, as {DEFAULT_ADDRESS} does."
             raise PercussError("is no random static Bluetooth address.", where=address, fix=advice)
-        self._receive = receive
         self._air = BleAir(port)
         self._peripheral = BlePeripheral(
             self._air,
             profile,
+            receive,
             name=name,
             address=address,
-            on_write=self._on_write,
             serial=serial,
             firmware=firmware,
+            alternative=alternative,
             max_connections=max_connections,
             bond=profile.ble is not None and profile.ble.bond,
         )
@@ -80,7 +82,3 @@ class BleAdapter:
         """Switch the device off."""
         await self._peripheral.close()
         await self._air.close()
-
-    def _on_write(self, data: bytes) -> None:
-        if not self._receive(data):
-            raise att.ATT_Error(att.ErrorCode.WRITE_NOT_PERMITTED)

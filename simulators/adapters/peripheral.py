@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Literal
 
-from bumble import att, core, data_types, gatt, hci
+from bumble import att, gatt, hci
 from bumble.device import (
     AdvertisingEventProperties,
     AdvertisingParameters,
@@ -21,43 +22,69 @@ from bumble.host import Host
 from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import AsyncPipeSink
 
-from firmware_profiles.schema import Profile
+from firmware_profiles.errors import PercussError
+from firmware_profiles.schema import GattLayout, Profile
+from simulators.adapters import Receive
+from simulators.adapters.advertisement import advertise, short_uuid
 from simulators.adapters.air import AirController, BleAir
 
 MANUFACTURER = "percuss simulator"
 
+DEFAULT_MTU = 247
+"""The ATT MTU of a device whose profile says none: what fits into one packet of the radio's longest."""
+
+Accepts = Literal["any", "request", "command"]
+
 _log = logging.getLogger(__name__)
 
 
-class BlePeripheral:
-    """One virtual device on an air, with the GATT table of a profile.
+_is_request: ContextVar[bool] = ContextVar("_is_request")
+"""Whether the write that is being handled asked for an acknowledgement. bumble handles each in a task of its own, which
+is born with what is set when the packet arrives."""
 
-    ``on_write`` gets what a central writes; what it raises becomes an ATT error for that central. With
-    ``max_connections`` reached the device stops advertising, as real ones do, until somebody leaves. ``bond`` makes
-    reading and writing ask for encryption; ``passkey`` makes pairing ask for these six digits (not 0: bumble cannot).
+
+class _Device(Device):
+    """bumble's device, which notes what it tells no characteristic: how it was written to."""
+
+    def on_gatt_pdu(self, connection_handle: int, pdu: bytes) -> None:
+        """Take an ATT packet."""
+        _is_request.set(pdu[:1] != bytes([att.Opcode.ATT_WRITE_COMMAND]))
+        super().on_gatt_pdu(connection_handle, pdu)
+
+
+class BlePeripheral:
+    """One virtual device on an air, with the GATT table of a profile: its main layout, or its ``alternative`` N.
+
+    ``receive`` gets what a central writes; what it refuses or raises becomes an ATT error for that central. With
+    ``max_connections`` (else those of the profile) the device stops advertising, as real ones do, until somebody
+    leaves. ``bond`` makes reading and writing ask for encryption; ``passkey`` makes pairing ask for these six digits
+    (not 0: bumble cannot). ``accepts`` says how the device can be written to: with acknowledgement, without, or both.
+
+    Raises PercussError for a profile without Bluetooth or without that layout, and for what is too long to advertise.
     """
 
     def __init__(
         self,
         air: BleAir,
         profile: Profile,
+        receive: Receive,
         *,
         name: str,
         address: str,
-        on_write: Callable[[bytes], None],
         serial: str = "",
         firmware: str = "",
-        max_connections: int = 8,
+        alternative: int = 0,
+        max_connections: int | None = None,
         bond: bool = False,
         passkey: int | None = None,
+        accepts: Accepts = "any",
         advertising_interval_ms: float = 100.0,
     ) -> None:
-        if profile.ble is None:
-            raise ValueError(f"{profile.id} does not speak Bluetooth LE.")
-        self._on_write = on_write
-        self._service = profile.ble.service
+        layout = _layout(profile, alternative)
+        self._receive = receive
+        self._advertisement = advertise(profile, layout, name)
         self._interval_ms = advertising_interval_ms
-        self._max_connections = max_connections
+        self._max_connections = profile.simulator.max_connections if max_connections is None else max_connections
         self._passkey = passkey
         self._advertising: AdvertisingSet | None = None
         self._advertising_lock = asyncio.Lock()
@@ -65,12 +92,14 @@ class BlePeripheral:
         self._comeback: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._controller = AirController(name, link=air.link)
-        self._device = Device(
+        self._device = _Device(
             config=DeviceConfiguration(name=name, address=hci.Address(address)),
             host=Host(self._controller, AsyncPipeSink(self._controller)),
         )
         self._device.pairing_config_factory = lambda _connection: self._pairing_config()
-        self._notified = self._add_services(profile, bond or passkey is not None, serial, firmware)
+        self._device.gatt_server.max_mtu = (profile.ble and profile.ble.mtu) or DEFAULT_MTU
+        self._notified = self._add_layout(layout, accepts, is_encrypted=bond or passkey is not None)
+        self._add_information(serial, firmware)
 
     @property
     def address(self) -> str:
@@ -109,7 +138,8 @@ class BlePeripheral:
                 primary_advertising_interval_max=self._interval_ms,
                 own_address_type=hci.OwnAddressType.RANDOM,
             ),
-            advertising_data=self._advertising_data(),
+            advertising_data=self._advertisement.data,
+            scan_response_data=self._advertisement.scan_response,
             auto_start=False,
         )
         await self._advertise_as_needed()
@@ -174,70 +204,61 @@ class BlePeripheral:
             elif not is_wanted and self._advertising.enabled:
                 await self._advertising.stop()
 
-    def _advertising_data(self) -> bytes:
-        uuid = _uuid(self._service)
-        listing = (
-            data_types.CompleteListOf16BitServiceUUIDs([uuid])
-            if len(uuid.to_bytes()) == 2
-            else data_types.CompleteListOf128BitServiceUUIDs([uuid])
-        )
-        flags = core.AdvertisingData.Flags
-        return bytes(
-            core.AdvertisingData(
-                [
-                    data_types.Flags(flags.LE_GENERAL_DISCOVERABLE_MODE | flags.BR_EDR_NOT_SUPPORTED),
-                    data_types.CompleteLocalName(self._device.name),
-                    listing,
-                ]
-            )
-        )
-
-    def _add_services(
-        self, profile: Profile, is_encrypted: bool, serial: str, firmware: str
+    def _add_layout(
+        self, layout: GattLayout, accepts: Accepts, *, is_encrypted: bool
     ) -> gatt.Characteristic[bytes] | None:
-        """Build the GATT table; give back the characteristic that notifies."""
-        ble = profile.ble
-        assert ble is not None
+        """Build the part of the GATT table that carries frames; give back the characteristic that notifies."""
         properties, permissions = gatt.Characteristic.Properties, att.Attribute.Permissions
         may_write, may_read = permissions.WRITEABLE, permissions.READABLE
         if is_encrypted:
             may_write |= permissions.WRITE_REQUIRES_ENCRYPTION
             may_read |= permissions.READ_REQUIRES_ENCRYPTION
-        takes, notified = properties.WRITE | properties.WRITE_WITHOUT_RESPONSE, None
-        if ble.notify == ble.write:
-            takes |= properties.NOTIFY
+        takes = {
+            "any": properties.WRITE | properties.WRITE_WITHOUT_RESPONSE,
+            "request": properties.WRITE,
+            "command": properties.WRITE_WITHOUT_RESPONSE,
+        }[accepts]
+        notify_service = layout.notify_service or layout.service
+        is_one = (layout.notify, notify_service) == (layout.write, layout.service)
         written: gatt.Characteristic[bytes] = gatt.Characteristic(
-            _uuid(ble.write), takes, may_write, gatt.CharacteristicValue(write=self._on_written)
+            short_uuid(layout.write),
+            takes | properties.NOTIFY if is_one else takes,
+            may_write,
+            gatt.CharacteristicValue(write=self._on_written),
         )
-        characteristics = [written]
-        if ble.notify == ble.write:
-            notified = written
-        elif ble.notify is not None:
-            notified = gatt.Characteristic(_uuid(ble.notify), properties.NOTIFY, may_read, b"")
-            characteristics.append(notified)
-        self._device.add_service(gatt.Service(_uuid(ble.service), characteristics))
+        table = {layout.service: [written]}
+        notified = written if is_one else None
+        if layout.notify is not None and notified is None:
+            notified = gatt.Characteristic(short_uuid(layout.notify), properties.NOTIFY, may_read, b"")
+            table.setdefault(notify_service, []).append(notified)
+        for service, characteristics in table.items():
+            self._device.add_service(gatt.Service(short_uuid(service), characteristics))
+        return notified
+
+    def _add_information(self, serial: str, firmware: str) -> None:
         texts = {
             gatt.GATT_SERIAL_NUMBER_STRING_CHARACTERISTIC: serial,
             gatt.GATT_FIRMWARE_REVISION_STRING_CHARACTERISTIC: firmware,
             gatt.GATT_MANUFACTURER_NAME_STRING_CHARACTERISTIC: MANUFACTURER,
         }
         information = [
-            gatt.Characteristic(uuid, properties.READ, permissions.READABLE, text.encode())
+            gatt.Characteristic(
+                uuid, gatt.Characteristic.Properties.READ, att.Attribute.Permissions.READABLE, text.encode()
+            )
             for uuid, text in texts.items()
             if text
         ]
         self._device.add_service(gatt.Service(gatt.GATT_DEVICE_INFORMATION_SERVICE, information))
-        return notified
 
     def _on_written(self, _connection: Connection, value: bytes) -> None:
         try:
-            self._on_write(bytes(value))
-        except att.ATT_Error:
-            raise
+            is_taken = self._receive(bytes(value), with_response=_is_request.get())
         except Exception as problem:
             # bumble answers nothing to any other exception, and the central would wait for 30 s.
             _log.exception("the virtual device failed on a write of %s", value.hex(" "))
             raise att.ATT_Error(att.ErrorCode.UNLIKELY_ERROR) from problem
+        if not is_taken:
+            raise att.ATT_Error(att.ErrorCode.WRITE_NOT_PERMITTED)
 
     def _pairing_config(self) -> PairingConfig:
         return PairingConfig(sc=True, mitm=self._passkey is not None, bonding=True, delegate=_Display(self._passkey))
@@ -260,7 +281,11 @@ class _Display(PairingDelegate):
         return self._passkey is None
 
 
-def _uuid(text: str) -> core.UUID:
-    """A UUID in its short form where it has one, as devices send it."""
-    is_short = text.startswith("0000") and text.endswith("-0000-1000-8000-00805f9b34fb")
-    return core.UUID(text[4:8] if is_short else text)
+def _layout(profile: Profile, alternative: int) -> GattLayout:
+    if profile.ble is None:
+        raise PercussError("does not speak Bluetooth LE.", where=profile.id)
+    layouts = profile.ble.layouts
+    if not 0 <= alternative < len(layouts):
+        what = f"has no GATT layout number {alternative}."
+        raise PercussError(what, where=profile.id, fix=f"They are numbered from 0 to {len(layouts) - 1}.")
+    return layouts[alternative]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 from pathlib import Path
@@ -29,7 +30,7 @@ class PtyAdapter:
         self._link = link
         self._master = self._slave = -1
         self._path = ""
-        self._to_device = Wire(baud, receive)
+        self._to_device = Wire(baud, functools.partial(receive, with_response=None))
         self._to_host = Wire(baud, self._write)
         self._comeback: asyncio.TimerHandle | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import socket
 
@@ -26,7 +27,7 @@ class TcpAdapter:
         self._max_connections = max_connections
         self._server: asyncio.Server | None = None
         self._hosts: set[_Host] = set()
-        self._to_device = Wire(baud, receive)
+        self._to_device = Wire(baud, functools.partial(receive, with_response=None))
         self._to_host = Wire(baud, self._write)
         self._comeback: asyncio.Task[None] | None = None
 

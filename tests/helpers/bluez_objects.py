@@ -5,7 +5,7 @@ from __future__ import annotations
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from firmware_profiles.schema import Ble, Profile, full_uuid
+from firmware_profiles.schema import GattLayout, Profile, full_uuid
 
 OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
 PROPERTIES = "org.freedesktop.DBus.Properties"
@@ -84,8 +84,7 @@ def adapter_properties() -> Properties:
     }
 
 
-def device_properties(profile: Profile) -> Properties:
-    assert profile.ble is not None
+def device_properties(profile: Profile, layout: GattLayout) -> Properties:
     name = profile.simulator.advertised_name or profile.name
     return {
         "Address": Variant("s", ADDRESS),
@@ -93,7 +92,7 @@ def device_properties(profile: Profile) -> Properties:
         "Name": Variant("s", name),
         "Alias": Variant("s", name),
         "Adapter": Variant("o", ADAPTER_PATH),
-        "UUIDs": Variant("as", [profile.ble.service]),
+        "UUIDs": Variant("as", sorted({layout.service, layout.notify_service or layout.service})),
         "ManufacturerData": Variant("a{qv}", {TEST_COMPANY: Variant("ay", b"SIM")}),
         "Paired": Variant("b", False),
         "Bonded": Variant("b", False),
@@ -105,13 +104,15 @@ def device_properties(profile: Profile) -> Properties:
     }
 
 
-def gatt_table(ble: Ble, serial: str, firmware: str) -> dict[str, Interfaces]:
+def gatt_table(layout: GattLayout, serial: str, firmware: str) -> dict[str, Interfaces]:
     """The device's services and characteristics, parents before children."""
     table: dict[str, Interfaces] = {}
-    own = _service(table, 0x000A, ble.service)
-    _characteristic(table, own, 0x000B, ble.write, "write", "write-without-response")
-    if ble.notify is not None and ble.notify != ble.write:
-        _characteristic(table, own, 0x000D, ble.notify, "notify")
+    own = _service(table, 0x000A, layout.service)
+    _characteristic(table, own, 0x000B, layout.write, "write", "write-without-response")
+    if layout.notify is not None and layout.notify != layout.write:
+        is_elsewhere = layout.notify_service not in (None, layout.service)
+        heard = _service(table, 0x0010, layout.notify_service or "") if is_elsewhere else own
+        _characteristic(table, heard, 0x0011 if is_elsewhere else 0x000D, layout.notify, "notify")
     information = _service(table, 0x0020, INFORMATION)
     _characteristic(table, information, 0x0021, full_uuid("2A25"), "read", value=serial.encode())
     _characteristic(table, information, 0x0023, full_uuid("2A26"), "read", value=firmware.encode())

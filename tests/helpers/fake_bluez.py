@@ -4,7 +4,7 @@
 answers each JSON line on its standard input with one that tells its state:
 
 * ``{"set": {…}}`` changes attributes of `Radio`: what goes wrong, and how pairing goes
-* ``{"do": "drop_link"}``, ``{"do": "cancel_pairing"}``
+* ``{"do": "drop_link"}``, ``{"do": "cancel_pairing"}``, ``{"do": "connect"}`` (as another program would)
 * ``{"do": "look"}`` changes nothing
 
 It ends when its standard input does. It follows BlueZ's D-Bus documentation (doc/org.bluez.*.rst), as far as clients of
@@ -65,12 +65,13 @@ class Radio:
     passkey: int = 123456
     writing: str = "ok"  # hang, refuse
     answering: bool = True
+    mtu: int = 247  # of the next connection
 
 
 class FakeBluez:
     """Answers the method calls of the bus. Each call runs as a task, so that a call that hangs blocks no other."""
 
-    def __init__(self, bus: MessageBus, profile: Profile, device: SimulatedDevice) -> None:
+    def __init__(self, bus: MessageBus, profile: Profile, device: SimulatedDevice, alternative: int) -> None:
         self.bus = bus
         self.profile = profile
         self.device = device
@@ -83,9 +84,11 @@ class FakeBluez:
         self.objects.add(ROOT_PATH, {AGENTS: {}}, is_told=False)
         self.objects.add(ADAPTER_PATH, {ADAPTER: adapter_properties()}, is_told=False)
         assert profile.ble is not None
-        self.gatt = gatt_table(profile.ble, device.serial, device.firmware)
-        self.write_path = self._path_of(profile.ble.write)
-        self.notify_path = self._path_of(profile.ble.notify or profile.ble.write)
+        self.layout = layout = profile.ble.layouts[alternative]
+        self.gatt = gatt_table(layout, device.serial, device.firmware)
+        self.write_path = self._path_of(layout.write)
+        self.notify_path = self._path_of(layout.notify or layout.write)
+        self.calls: list[str] = []  # to characteristics
         device.send = self.notify
         self.methods: dict[tuple[str, str], Callable[[Message], Awaitable[Reply]]] = {
             (OBJECT_MANAGER, "GetManagedObjects"): self.managed_objects,
@@ -179,7 +182,7 @@ class FakeBluez:
 
     def hear_device(self) -> None:
         if not self.objects.has(DEVICE_PATH, DEVICE):
-            self.objects.add(DEVICE_PATH, {DEVICE: device_properties(self.profile)})
+            self.objects.add(DEVICE_PATH, {DEVICE: device_properties(self.profile, self.layout)})
         self.objects.change(DEVICE_PATH, DEVICE, {"RSSI": Variant("n", -58)})
 
     # ---- the link
@@ -205,6 +208,8 @@ class FakeBluez:
         self.objects.change(DEVICE_PATH, DEVICE, {"Connected": Variant("b", True)})
         for path, interfaces in self.gatt.items():
             self.objects.add(path, interfaces)
+            if CHARACTERISTIC in interfaces:
+                self.objects.change(path, CHARACTERISTIC, {"MTU": Variant("q", self.radio.mtu)})
         self.device.record_link(is_connected=True, count=1)
         self.objects.change(DEVICE_PATH, DEVICE, {"ServicesResolved": Variant("b", True)})
 
@@ -240,6 +245,7 @@ class FakeBluez:
 
     async def write_value(self, call: Message) -> Reply:
         data, options = call.body
+        self.calls.append("WriteValue")
         is_request = options["type"].value == "request"
         if call.path != self.write_path:
             raise failure("NotPermitted", "Write not permitted")
@@ -250,6 +256,7 @@ class FakeBluez:
         return NOTHING
 
     async def start_notify(self, call: Message) -> Reply:
+        self.calls.append("StartNotify")
         self.notified.add(call.path or "")
         return NOTHING
 
@@ -276,6 +283,9 @@ class FakeBluez:
             setattr(self.radio, name, value)
         if wish.get("do") == "drop_link":
             self.drop_link()
+        if wish.get("do") == "connect":
+            self.hear_device()
+            await self.link_up()
         if wish.get("do") == "cancel_pairing":
             await self.agents.cancel_pairing()
         self.device.faults.refuses = self.radio.writing == "refuse"
@@ -297,15 +307,16 @@ class FakeBluez:
             "agents": len(self.agents.paths),
             "discovering": len(self.discovering),
             "notifying": len(self.notified),
+            "calls": self.calls,
         }
 
 
-async def serve(profile: Profile, record: Path) -> None:
+async def serve(profile: Profile, record: Path, alternative: int) -> None:
     bus = await MessageBus(bus_address=os.environ["DBUS_SYSTEM_BUS_ADDRESS"]).connect()
     clock, file = RunningClock(), RecordFile(record)
-    device = SimulatedDevice(profile, clock=clock, recorder=Recorder(file, clock))
+    device = SimulatedDevice(profile, clock=clock, recorder=Recorder(file, clock), over="ble")
     device.start()
-    fake = FakeBluez(bus, profile, device)
+    fake = FakeBluez(bus, profile, device, alternative)
     bus.add_message_handler(fake.on_message)
     # dbus-fast asks for NameOwnerChanged only when its own services are used.
     await bus.call(
@@ -335,8 +346,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A stand-in for bluetoothd.")
     parser.add_argument("--profile", default="theragun-gen4")
     parser.add_argument("--record", type=Path, required=True)
+    parser.add_argument("--alternative", type=int, default=0, help="Which of the profile's GATT layouts it has.")
     options = parser.parse_args()
-    asyncio.run(serve(find_profile(options.profile), options.record))
+    asyncio.run(serve(find_profile(options.profile), options.record, options.alternative))
 
 
 if __name__ == "__main__":

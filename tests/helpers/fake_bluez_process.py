@@ -26,7 +26,7 @@ class RunningBluez:
         return await self._tell({"set": radio})
 
     async def do(self, what: str) -> dict[str, Any]:
-        """Let it ``drop_link``, ``cancel_pairing``, or just ``look``; its state."""
+        """Let it ``connect``, ``drop_link``, ``cancel_pairing``, or just ``look``; its state."""
         return await self._tell({"do": what})
 
     def received(self) -> list[tuple[str, bool]]:
@@ -52,10 +52,11 @@ class RunningBluez:
 
 
 @contextmanager
-def fake_bluez(folder: Path, profile: str = "theragun-gen4") -> Iterator[RunningBluez]:
-    """Run it for the block; it must end well."""
+def fake_bluez(folder: Path, profile: str = "theragun-gen4", *, alternative: int = 0) -> Iterator[RunningBluez]:
+    """Run it for the block, with a device of the profile (an id, or a file) and its GATT layout; it must end well."""
     record = folder / "bluez-record.jsonl"
     command = [sys.executable, "-m", "tests.helpers.fake_bluez", "--profile", profile, "--record", str(record)]
+    command += ["--alternative", str(alternative)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         running = RunningBluez(process, record, "")
         running.address = running._read_line()["address"]

@@ -15,6 +15,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakError, BleakGATTProtocolError
 
 from controller.transports.bumble_backend import client_backend, scanner_backend
+from firmware_profiles.errors import PercussError
 from firmware_profiles.library import find_profile
 from firmware_profiles.schema import Profile
 from simulators.adapters.air import BleAir
@@ -39,7 +40,7 @@ async def air() -> AsyncIterator[BleAir]:
 
 @pytest.fixture
 async def device(air: BleAir, profile: Profile) -> AsyncIterator[BlePeripheral]:
-    device = BlePeripheral(air, profile, name="Elite", address=ADDRESS, on_write=_ignore)
+    device = BlePeripheral(air, profile, _ignore, name="Elite", address=ADDRESS)
     await device.start()
     yield device
     await device.close()
@@ -54,8 +55,9 @@ async def _is_heard(air: BleAir, *, within_s: float = 0.3) -> bool:
     return await BleakScanner.find_device_by_address(ADDRESS, within_s, backend=backend) is not None
 
 
-def _ignore(_data: bytes) -> None:
+def _ignore(_data: bytes, /, *, with_response: bool | None) -> bool:
     """Take a write and do nothing."""
+    return True
 
 
 async def test_it_listens_on_this_computer_only(air: BleAir) -> None:
@@ -71,7 +73,7 @@ async def test_it_listens_on_a_unix_socket(profile: Profile, tmp_path: Path) -> 
     path = tmp_path / "air"
     air = BleAir(path=path)
     await air.start()
-    device = BlePeripheral(air, profile, name="Elite", address=ADDRESS, on_write=_ignore)
+    device = BlePeripheral(air, profile, _ignore, name="Elite", address=ADDRESS)
     await device.start()
     async with _client(air) as client:
         assert client.is_connected
@@ -121,9 +123,7 @@ async def test_a_device_sees_a_visitor_vanish(air: BleAir, device: BlePeripheral
 
 
 async def test_it_tells_what_it_is(air: BleAir, profile: Profile) -> None:
-    device = BlePeripheral(
-        air, profile, name="Elite", address=ADDRESS, on_write=_ignore, serial="TG-1", firmware="2.1.6"
-    )
+    device = BlePeripheral(air, profile, _ignore, name="Elite", address=ADDRESS, serial="TG-1", firmware="2.1.6")
     await device.start()
     assert device.address == ADDRESS
     async with _client(air) as client:
@@ -133,11 +133,21 @@ async def test_it_tells_what_it_is(air: BleAir, profile: Profile) -> None:
 
 
 async def test_a_full_device_is_not_heard_until_somebody_leaves(air: BleAir, profile: Profile) -> None:
-    device = BlePeripheral(air, profile, name="Elite", address=ADDRESS, on_write=_ignore, max_connections=1)
+    device = BlePeripheral(air, profile, _ignore, name="Elite", address=ADDRESS, max_connections=1)
     await device.start()
     async with _client(air):
         assert not await _is_heard(air)
     assert await _is_heard(air, within_s=10)
+    await device.close()
+
+
+async def test_a_device_bears_as_many_hosts_as_its_profile_says(air: BleAir, profile: Profile) -> None:
+    simulator = profile.simulator.model_copy(update={"max_connections": 1})
+    alone = profile.model_copy(update={"simulator": simulator})
+    device = BlePeripheral(air, alone, _ignore, name="Elite", address=ADDRESS)
+    await device.start()
+    async with _client(air):
+        assert not await _is_heard(air)
     await device.close()
 
 
@@ -172,10 +182,10 @@ async def test_a_refused_connection_fails_at_once(air: BleAir, device: BlePeriph
 async def test_a_handler_that_raises_is_answered_and_logged(
     air: BleAir, profile: Profile, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_data: bytes) -> None:
+    def fail(_data: bytes, /, *, with_response: bool | None) -> bool:
         raise RuntimeError("firmware crashed")
 
-    device = BlePeripheral(air, profile, name="Elite", address=ADDRESS, on_write=fail)
+    device = BlePeripheral(air, profile, fail, name="Elite", address=ADDRESS)
     await device.start()
     async with _client(air) as client:
         with caplog.at_level(logging.ERROR), pytest.raises(BleakGATTProtocolError) as raised:
@@ -196,7 +206,7 @@ async def test_a_notification_goes_to_those_who_subscribed_cut_to_the_mtu(air: B
         device.notify(b"not subscribed")
         await client.start_notify(NOTIFY, note)
         device.notify(bytes(600))
-        assert await heard.get() == bytes(514)
+        assert await heard.get() == bytes(247 - 3)
 
 
 async def test_a_profile_may_have_one_characteristic_for_both_ways_or_none_that_notifies(
@@ -205,7 +215,7 @@ async def test_a_profile_may_have_one_characteristic_for_both_ways_or_none_that_
     assert profile.ble
     for notify in (profile.ble.write, None):
         other = profile.model_copy(update={"ble": profile.ble.model_copy(update={"notify": notify})})
-        device = BlePeripheral(air, other, name="Elite", address=ADDRESS, on_write=_ignore)
+        device = BlePeripheral(air, other, _ignore, name="Elite", address=ADDRESS)
         await device.start()
         async with _client(air) as client:
             written = client.services.get_characteristic(WRITE)
@@ -218,8 +228,8 @@ async def test_a_profile_may_have_one_characteristic_for_both_ways_or_none_that_
 async def test_a_long_uuid_is_advertised_too(air: BleAir, profile: Profile) -> None:
     assert profile.ble
     uuid = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
-    other = profile.model_copy(update={"ble": profile.ble.model_copy(update={"service": uuid})})
-    device = BlePeripheral(air, other, name="Elite", address=ADDRESS, on_write=_ignore)
+    other = profile.model_copy(update={"ble": profile.ble.model_copy(update={"service": uuid}), "match": ()})
+    device = BlePeripheral(air, other, _ignore, name="Elite", address=ADDRESS)
     await device.start()
     async with BleakScanner(backend=scanner_backend(air.moniker)) as scanner:
         async for _device, said in scanner.advertisement_data():
@@ -229,8 +239,8 @@ async def test_a_long_uuid_is_advertised_too(air: BleAir, profile: Profile) -> N
 
 
 async def test_a_serial_device_cannot_be_on_the_air(air: BleAir) -> None:
-    with pytest.raises(ValueError, match="does not speak Bluetooth"):
-        BlePeripheral(air, find_profile("nlr-hf8"), name="HF8", address=ADDRESS, on_write=_ignore)
+    with pytest.raises(PercussError, match="does not speak Bluetooth"):
+        BlePeripheral(air, find_profile("nlr-hf8"), _ignore, name="HF8", address=ADDRESS)
 
 
 async def _until_free(device: BlePeripheral) -> None:

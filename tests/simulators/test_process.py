@@ -179,6 +179,8 @@ async def test_a_theragun_is_on_virtual_bluetooth_unless_told_otherwise(start: S
         (["nlr-hf8", "--speed", "0"], 2, "--speed"),
         (["nlr-hf8", "--tcp", "--link", "x"], 2, "--link means nothing with --tcp"),
         (["nlr-hf8", "--pty", "--port", "7"], 2, "--port means nothing with --pty"),
+        (["nlr-hf8", "--parameter", "pin"], 2, "NAME=VALUE"),
+        (["nlr-hf8", "--parameter", "pin=1"], 2, "no parameter 'pin'"),
         (["nlr-hf8", "--clock", "manual", "--speed", "2"], 2, "manual clock"),
         (["theragun-gen4", "--address", "00:11:22:33:44:55"], 2, "random static"),
         (["nlr-hf8", "--tcp", "--record", "/nowhere/at/all"], 8, "cannot be written"),

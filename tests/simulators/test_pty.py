@@ -23,7 +23,7 @@ class Ears:
         self.heard = b""
         self._changed = asyncio.Event()
 
-    def __call__(self, data: bytes) -> bool:
+    def __call__(self, data: bytes, /, *, with_response: bool | None = None) -> bool:
         self.heard += data
         self._changed.set()
         return True

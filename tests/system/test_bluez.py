@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,134 @@ async def test_a_profile_that_bonds_pairs_while_it_opens(bluez: RunningBluez) ->
     bonding = PROFILE.model_copy(update={"ble": PROFILE.ble.model_copy(update={"bond": True})})
     async with Theragun(bluez, profile=bonding):
         assert (await bluez.do("look"))["paired"]
+
+
+# ---- other layouts, and what a write carries
+
+BED = """
+schema = 1
+id = "bed"
+name = "A bed that a test made up"
+roles = ["massager"]
+confidence = "C"
+verified_on_hardware = false
+dead_man = "host only"
+[[sources]]
+url = "https://example.org/bed"
+[ble]
+service = "FFE5"
+write = "FFE9"
+notify_service = "FFE0"
+notify = "FFE4"
+[[ble.alternatives]]
+service = "FFF0"
+write = "FFF2"
+notify = "FFF1"
+[level]
+unit = "level"
+full = 1
+[channels.head]
+[commands.set_level]
+frames = ["'A MASSAGE OF THE HEAD, NUMBER ' {level:digit} 0D 0A"]
+[commands.stop]
+frames = ["'A MASSAGE OF THE HEAD, NUMBER 0' 0D 0A"]
+[commands.query_status]
+frames = ["3F"]
+[reports.status]
+frames = ["{level:u8}"]
+[[vectors]]
+source = "made up"
+command = "set_level"
+values = { level = 1 }
+writes = ["41 20 4D 41 53 53 41 47 45 20 4F 46 20 54 48 45 20 48 45 41 44 2C 20 4E 55 4D 42 45 52 20 31 0D 0A"]
+[[vectors]]
+source = "made up"
+command = "stop"
+writes = ["41 20 4D 41 53 53 41 47 45 20 4F 46 20 54 48 45 20 48 45 41 44 2C 20 4E 55 4D 42 45 52 20 30 0D 0A"]
+[[vectors]]
+source = "made up"
+command = "query_status"
+writes = ["3F"]
+[[vectors]]
+source = "made up"
+report = "status"
+frame = "01"
+decoded = { level = 1 }
+"""
+STOP_BED = b"A MASSAGE OF THE HEAD, NUMBER 0\r\n".hex(" ").upper()
+"""33 bytes: an MTU of 36 carries it."""
+
+
+@contextmanager
+def bed(folder: Path, *, alternative: int = 0, keys: str = "") -> Iterator[tuple[RunningBluez, Profile]]:
+    """A device of this profile, whose ``[ble]`` has ``keys`` besides."""
+    path = folder / "bed.toml"
+    path.write_text(BED.replace('write = "FFE9"\n', f'write = "FFE9"\n{keys}\n'), encoding="utf-8")
+    with fake_bluez(folder, str(path), alternative=alternative) as running:
+        yield running, load_profile(path)
+
+
+@pytest.mark.parametrize("alternative", [0, 1])
+async def test_each_layout_is_written_and_listened_to(bus: str, tmp_path: Path, alternative: int) -> None:
+    with bed(tmp_path, alternative=alternative) as (bluez, profile):
+        async with Theragun(bluez, profile=profile) as device:
+            await device.say(QueryStatus())
+            assert await device.arrived.get() == b"\x00"
+        assert bluez.received() == [("3F", False)]
+
+
+@pytest.mark.parametrize("alternative", [0, 1])
+async def test_a_device_that_somebody_is_connected_to_is_found_by_any_of_its_layouts(
+    bus: str, tmp_path: Path, alternative: int
+) -> None:
+    with bed(tmp_path, alternative=alternative) as (bluez, profile):
+        await bluez.do("connect")  # and from now on it does not advertise
+        async with Theragun(bluez, profile=profile) as device:
+            await device.say(QueryStatus())
+            assert await device.arrived.get() == b"\x00"
+
+
+async def test_wake_bytes_come_with_acknowledgement_before_anybody_listens(bus: str, tmp_path: Path) -> None:
+    with bed(tmp_path, keys='wake = "5A 0B"') as (bluez, profile):
+        async with Theragun(bluez, profile=profile):
+            assert (await bluez.do("look"))["calls"] == ["WriteValue", "StartNotify"]
+        assert bluez.received() == [("5A 0B", True)]
+
+
+async def test_a_link_that_cannot_carry_the_longest_frame_drives_nothing(
+    bus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.transports.ble_gatt.ROOM_S", 0.1)
+    with bed(tmp_path, keys="mtu = 100") as (bluez, profile):
+        for mtu in (23, 35):
+            await bluez.set(mtu=mtu)
+            link = BleTransport(f"ble://{bluez.address}", profile, connect_timeout_s=5)
+            await link.open(lambda _: None, lambda _: None)
+            with pytest.raises(DeviceFaultError, match=f"33 bytes does not fit .* carries {mtu - 3} ") as caught:
+                await link.read_identity()
+            assert f"MTU of {mtu}; 36 are needed" in caught.value.fix
+            await link.close()
+        await bluez.set(mtu=36)
+        async with Theragun(bluez, profile=profile) as device:
+            for write in device.codec.stop_writes():
+                await device.link.write(write.data, with_response=write.with_response)
+        assert [data for data, _ in bluez.received()] == [STOP_BED]
+
+
+async def test_a_device_that_takes_pieces_gets_them_one_after_the_other(bus: str, tmp_path: Path) -> None:
+    with bed(tmp_path, keys="chunk_bytes = 12") as (bluez, profile):
+        await bluez.set(mtu=23)
+        async with Theragun(bluez, profile=profile) as device:
+            await asyncio.gather(
+                *(device.link.write(write.data, with_response=True) for write in device.codec.stop_writes()),
+                device.link.write(b"?", with_response=False),
+            )
+        assert bluez.received() == [
+            (STOP_BED[:35], True),
+            (STOP_BED[36:71], True),
+            (STOP_BED[72:], True),
+            ("3F", False),
+        ]
 
 
 # ---- what goes wrong

@@ -77,14 +77,20 @@ async def test_a_session_moves_what_the_plan_says_and_leaves_everything_at_rest(
         assert seen.at_rest
 
 
+LATE_S = 5.0
+"""How late, in a session's seconds, a level may come: much less than its shortest span."""
+
+
 def speed_for(profile: Profile) -> float:
     """As fast as time may run: links do not get faster with it.
 
-    A device that counts presses, so many a second, must come from anywhere to its first level while a zone runs.
+    A device that counts presses, so many a second, must come from anywhere to its first level while a zone runs; one
+    that bears few writes a second must get a level past the questions about its status before the shortest span ends.
     """
     table, level = profile.commands.step_up, profile.level
     if table is None or level is None:
-        return FASTEST
+        gap_s = max(profile.write_gap_s(is_stream=False), profile.write_gap_s(is_stream=True))
+        return min(FASTEST, LATE_S / (2 * gap_s)) if gap_s else FASTEST
     presses_s = (level.levels().full + 1) * len(table.frames) * max(table.gap_s, profile.write_gap_s(is_stream=False))
     return min(FASTEST, SPAN_S * 2 / 3 / presses_s) if presses_s else FASTEST
 

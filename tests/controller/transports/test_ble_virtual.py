@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import signal
 import sys
@@ -30,47 +29,9 @@ from firmware_profiles.library import find_profile
 from firmware_profiles.schema import Profile
 from simulators.adapters.air import BleAir
 from simulators.adapters.peripheral import BlePeripheral
+from tests.controller.transports.bench import ADDRESS, Bench
 
-ADDRESS = "F0:F1:00:00:00:01"
 PASSKEY = 123456
-
-
-class Bench:
-    """A virtual Theragun on its air, what was written to it, and links to it that note what they see."""
-
-    def __init__(self, air: BleAir, profile: Profile) -> None:
-        self.air = air
-        self.profile = profile
-        self.written: asyncio.Queue[bytes] = asyncio.Queue()
-        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
-        self.lost: asyncio.Queue[TransportError] = asyncio.Queue()
-        self.links: list[BleTransport] = []
-
-    @property
-    def url(self) -> str:
-        return ble_url(ADDRESS, hci=self.air.moniker)
-
-    def link(self, profile: Profile | None = None, *, url: str = "", **options: Any) -> BleTransport:
-        link = BleTransport(url or self.url, profile or self.profile, **options)
-        self.links.append(link)
-        return link
-
-    async def open(self, link: BleTransport | None = None) -> BleTransport:
-        link = link or self.link()
-        await link.open(self.heard.put_nowait, self.lost.put_nowait)
-        return link
-
-    @asynccontextmanager
-    async def device(self, **options: Any) -> AsyncIterator[BlePeripheral]:
-        options = {"on_write": self.written.put_nowait, "serial": "TG-1", "firmware": "2.1.6", **options}
-        device = BlePeripheral(self.air, self.profile, name="Elite", address=ADDRESS, **options)
-        await device.start()
-        try:
-            yield device
-        finally:
-            for link in self.links:
-                await link.close()
-            await device.close()
 
 
 @pytest.fixture
@@ -102,9 +63,7 @@ async def test_a_scan_tells_name_services_and_strength(bench: Bench, device: Ble
 
 
 async def test_a_scan_hears_others_while_connected(bench: Bench, device: BlePeripheral) -> None:
-    other = BlePeripheral(
-        bench.air, bench.profile, name="Pro", address="F0:F1:00:00:00:02", on_write=lambda _data: None
-    )
+    other = BlePeripheral(bench.air, bench.profile, bench.take, name="Pro", address="F0:F1:00:00:00:02")
     await other.start()
     link = await bench.open()
 
@@ -143,28 +102,26 @@ async def test_a_device_without_serial_number_has_none(bench: Bench) -> None:
 
 @pytest.mark.parametrize("with_response", [True, False])
 async def test_a_write_arrives_in_the_way_that_was_asked_for(
-    bench: Bench, device: BlePeripheral, monkeypatch: pytest.MonkeyPatch, with_response: bool
+    bench: Bench, device: BlePeripheral, with_response: bool
 ) -> None:
-    seen: list[bool] = []
-    for name, is_request in (("on_att_write_request", True), ("on_att_write_command", False)):
-        _spy(monkeypatch, name, functools.partial(seen.append, is_request))
     link = await bench.open()
-    seen.clear()  # the subscription is a request too
 
     await link.write(b"\xaa\x10\x10\x00", with_response=with_response)
 
     assert await bench.written.get() == b"\xaa\x10\x10\x00"
-    assert seen == [with_response]
+    assert bench.ways == [with_response]
 
 
-def _spy(monkeypatch: pytest.MonkeyPatch, name: str, note: Callable[[], None]) -> None:
-    real = getattr(Server, name)
+@pytest.mark.parametrize(("accepts", "with_response"), [("request", True), ("command", False)])
+async def test_a_write_takes_the_only_way_that_the_device_has(bench: Bench, accepts: str, with_response: bool) -> None:
+    async with bench.device(accepts=accepts):
+        link = await bench.open()
 
-    def spied(self: Server, bearer: Any, pdu: Any) -> Any:
-        note()
-        return real(self, bearer, pdu)
+        for asked in (True, False):
+            await link.write(b"x", with_response=asked)
+            await bench.written.get()
 
-    monkeypatch.setattr(Server, name, spied)
+        assert bench.ways == [with_response, with_response]
 
 
 async def test_concurrent_writes_all_arrive_whole(bench: Bench, device: BlePeripheral) -> None:
@@ -205,11 +162,12 @@ async def test_a_cancelled_write_does_not_spoil_the_next(bench: Bench, device: B
 
 
 async def test_a_device_that_fails_on_a_write_says_so_at_once(bench: Bench) -> None:
-    def fail(data: bytes) -> None:
+    def fail(data: bytes, /, *, with_response: bool | None) -> bool:
         if data == b"bad":
             raise RuntimeError("firmware crashed")
+        return True
 
-    async with bench.device(on_write=fail):
+    async with bench.device(receive=fail):
         link = await bench.open()
         with pytest.raises(DeviceFaultError, match="refused"):
             await link.write(b"bad", with_response=True)
@@ -404,9 +362,8 @@ from simulators.adapters.peripheral import BlePeripheral
 async def main():
     air = BleAir()
     await air.start()
-    device = BlePeripheral(
-        air, find_profile("theragun-gen4"), name="Elite", address="F0:F1:00:00:00:01", on_write=lambda data: None
-    )
+    take = lambda data, with_response: True
+    device = BlePeripheral(air, find_profile("theragun-gen4"), take, name="Elite", address="F0:F1:00:00:00:01")
     await device.start()
     print(json.dumps({"moniker": air.moniker}), flush=True)
     await asyncio.Event().wait()

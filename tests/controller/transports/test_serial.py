@@ -23,10 +23,13 @@ from serial.rfc2217 import PortManager
 from serial.tools import list_ports
 
 from controller.errors import AdapterError, DeviceBusyError, DeviceNotFoundError, LinkLostError, TransportError
+from controller.transports import open_url
+from controller.transports.ble import BleTransport
 from controller.transports.serial import SerialPort, SerialTransport, list_serial_ports
 from firmware_profiles.library import BUNDLED
 from firmware_profiles.loader import load_profile
 from firmware_profiles.schema import Profile
+from tests.helpers.profile_text import profile_from
 
 STOP = b"M00\r"
 NOBODY = 65534
@@ -121,6 +124,17 @@ async def test_a_frame_reaches_the_device_and_its_answer_comes_back(
     assert await cable.read(len(STOP)) == STOP
     os.write(cable.device, b"ok\r")
     await heard.until(lambda: heard.data == b"ok\r")
+
+
+async def test_a_board_that_starts_anew_is_given_its_time(cable: Pty, heard: Heard) -> None:
+    text = '[level]\nunit = "level"\nfull = 1\n[channels.a]\n[commands.set_level]\nframes = ["{level:u8}"]\n'
+    text += '[commands.stop]\nframes = ["00"]\n'
+    link = SerialTransport(cable.path, profile_from(text, "[serial]\nbaud = 9600\nsettle_s = 0.3\n"))
+    loop = asyncio.get_running_loop()
+    begun_s = loop.time()
+    await link.open(lambda _: None, lambda _: None)
+    assert loop.time() - begun_s >= 0.3
+    await link.close()
 
 
 async def test_every_byte_value_passes_in_both_directions(cable: Pty, link: SerialTransport, heard: Heard) -> None:
@@ -425,6 +439,75 @@ async def test_a_loop_hears_itself(profile: Profile, heard: Heard) -> None:
     with pytest.raises(LinkLostError):
         await link.write(STOP, with_response=False)
     assert heard.losses == []
+
+
+SETTINGS = """
+[level]
+unit = "level"
+full = 100
+[channels.head]
+[commands.set_level]
+frames = ["{level:u8}"]
+[commands.stop]
+frames = ["00"]
+[serial]
+baud = 300
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "parity", "stop_bits"),
+    [
+        ("", serial.PARITY_NONE, serial.STOPBITS_ONE),
+        ('parity = "even"', serial.PARITY_EVEN, serial.STOPBITS_ONE),
+        ('parity = "odd"\nstop_bits = 2', serial.PARITY_ODD, serial.STOPBITS_TWO),
+    ],
+)
+async def test_a_port_is_set_as_the_profile_says(
+    heard: Heard, opened: list[serial.SerialBase], keys: str, parity: str, stop_bits: int
+) -> None:
+    link = SerialTransport("loop://", profile_from(SETTINGS + keys, link=""))
+    await link.open(heard.on_bytes, heard.on_lost)
+    (port,) = opened
+    settings = port.get_settings()
+    assert (settings["baudrate"], settings["bytesize"]) == (300, serial.EIGHTBITS)
+    assert (settings["parity"], settings["stopbits"]) == (parity, stop_bits)
+    await link.close()
+
+
+async def test_a_pseudo_terminal_has_no_parity_to_set(
+    cable: Pty, heard: Heard, opened: list[serial.SerialBase]
+) -> None:
+    link = SerialTransport(cable.path, profile_from(SETTINGS + 'parity = "even"', link=""))
+    await link.open(heard.on_bytes, heard.on_lost)
+    await link.write(b"\xff\x01", with_response=False)
+    assert await cable.read(2) == b"\xff\x01"
+    assert opened[0].get_settings()["parity"] == serial.PARITY_NONE
+    await link.close()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[serial.SerialBase]:
+    """The ports that pyserial opens, as it opens them."""
+    real, ports = serial.serial_for_url, []
+
+    def noted(*arguments: Any, **settings: Any) -> serial.SerialBase:
+        ports.append(real(*arguments, **settings))
+        return ports[-1]
+
+    monkeypatch.setattr(serial, "serial_for_url", noted)
+    return ports
+
+
+async def test_a_profile_with_both_links_opens_the_one_that_its_url_names(heard: Heard) -> None:
+    both = profile_from(SETTINGS.replace("[serial]", '[ble]\nservice = "FFE0"\nwrite = "FFE1"\n[serial]'), link="")
+    link = open_url("loop://", both)
+    assert isinstance(link, SerialTransport)
+    assert isinstance(open_url("ble://F0:F1:00:00:00:01", both), BleTransport)
+    await link.open(heard.on_bytes, heard.on_lost)
+    await link.write(STOP, with_response=True)
+    await heard.until(lambda: heard.data == STOP)
+    await link.close()
 
 
 # pyserial 3.5 calls Thread.setDaemon.
