@@ -135,6 +135,10 @@ class Device:
             return True
         return self._now_s() - self._heard_s <= self._silence_s(self.profile.status_period_s)
 
+    def can(self, command: type[Command]) -> bool:
+        """Whether the device has a command."""
+        return self._codec.can(command)
+
     async def connect(self) -> None:
         """Open the link, say what the device must hear first, and nothing more: enough to stop it, whoever it is.
 

@@ -156,6 +156,22 @@ class LinkRestored:
 
 
 @dataclass(frozen=True, slots=True)
+class TimerFailed:
+    """A timer does not go along any more; the session goes on without it."""
+
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTimerSet:
+    """The device was told to switch itself off after ``duration_s`` seconds if nobody else does."""
+
+    device: str
+    duration_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStopped:
     """Stop was sent, ``attempts`` times."""
 
@@ -190,6 +206,8 @@ Event = (
     | PainTold
     | LinkLost
     | LinkRestored
+    | TimerFailed
+    | OwnTimerSet
     | DeviceStopped
     | SessionEnded
 )

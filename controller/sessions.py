@@ -144,6 +144,7 @@ class Session:
         self._levels: dict[tuple[Role, str], Level] = {}
         self._next_rise_s: dict[tuple[Role, str], float] = {}
         for device in devices.values():
+            device.on_written = self._keep_permission
             device.on_fault = lambda problem, device=device: self._fault(device, problem)  # type: ignore[misc]
             device.on_status = lambda status, device=device: self._judge(device, status)  # type: ignore[misc]
         supervisor.lease.on_expiry = self._expire
@@ -196,6 +197,12 @@ class Session:
             is_waiting=self._is_waiting,
             asked_level=max(self._levels.values(), default=Level(0)),
         )
+
+    def left(self) -> list[tuple[Span, float]]:
+        """What is left: this span with its seconds, and those behind it with theirs."""
+        spans = self._timeline.spans[self._index :]
+        here = [(span, max(0.0, self._span_duration_s - self._offset_s())) for span in spans[:1]]
+        return here + [(span, span.duration_s) for span in spans[1:]]
 
     async def run(self) -> SessionEnded:
         """Run to the end. Cancelling it stops the devices, then raises CancelledError."""
@@ -336,6 +343,11 @@ class Session:
             raise _EndSession("stopped", str(problem)) from problem
         if self._ending is not None:  # the permission had run out
             raise self._ending
+
+    def _keep_permission(self) -> None:
+        """A command of many frames is on its way: whoever gave it is still here."""
+        if self._ending is None and self._supervisor.lease.is_valid:
+            self._supervisor.lease.renew()
 
     def _expire(self) -> None:
         self.stop(f"nothing renewed the motor's permission for {LEASE_S:g} s: this computer slept or was too busy.")

@@ -145,9 +145,7 @@ class Codec:
         """Whether the device has a command (and, for its timer, a timer)."""
         if command is SetTimer:
             return self.profile.timer is not None
-        if command is LoadSchedule:
-            return "load_schedule" in self._given
-        return _PLAIN_COMMANDS[command] in self._given
+        return {**_PLAIN_COMMANDS, LoadSchedule: "load_schedule", Stop: "stop"}.get(command, "set_level") in self._given
 
     def note_sent(self, command: Command) -> None:
         """Take up that all writes of a command went out."""

@@ -5,7 +5,7 @@ The only error is PlanRefusedError. What a device cannot do becomes a step by ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from firmware_profiles.capabilities import Capabilities, Channel, Role
@@ -38,8 +38,15 @@ MOVE_S = 8.0
 FREE_EXTRA_S = 60.0
 """How much longer a stretch or a breath may be made: nothing presses on anything there. Own choice."""
 
-PULSE_S = 0.5
-"""How long a timer device sounds or lights up. Own choice."""
+PULSE_S, TICK_S, DONE_S = 0.5, 0.2, 1.0
+"""How long a lamp or buzzer is on at the start and half-way, in the last three seconds, and at the very end. Own
+choices: told apart by the ear, and over before the next."""
+
+COUNTDOWN_S = (3.0, 2.0, 1.0)
+"""Three, two, one: how long before the end of a piece of work or rest it ticks."""
+
+HALFWAY_FROM_S = 20.0
+"""A piece that is shorter has no sign half-way. Own choice."""
 
 SIDES: tuple[Side, Side] = ("left", "right")
 _ROUNDING_S = 1e-6
@@ -302,24 +309,31 @@ def _bound_roles(devices: Mapping[Role, Capabilities]) -> tuple[Role, ...]:
 
 
 def _with_signals(spans: list[Span], routine: Routine, timer: Capabilities) -> list[Span]:
-    """One pulse at the start of each piece of work or rest, two more at the very end; each over within its span."""
+    """What a lamp or buzzer does: at the start of each piece of work or rest, half-way, three-two-one, and done."""
     channel = next(iter(timer.channels.values()), None)
     if channel is None:
         return spans
     signalled: list[Span] = []
     for number, span in enumerate(spans):
-        starts_s = [] if span.kind == "move" else [0.0]
-        if number == len(spans) - 1:
-            # Apart from the pulse at the start, also in a short span.
-            last_s = (span.duration_s - 3 * PULSE_S, span.duration_s - PULSE_S)
-            starts_s += [at_s for at_s in last_s if at_s >= 2 * PULSE_S]
-        if "timer" not in routine.steps[span.step - 1].roles:
-            starts_s = []
-        signals = tuple(cue for at_s in starts_s for cue in _pulse(channel, at_s, span.duration_s))
+        pulses = _pulses(span.duration_s, is_last=number == len(spans) - 1)
+        if span.kind == "move" or "timer" not in routine.steps[span.step - 1].roles:
+            pulses = []
+        signals = tuple(cue for at_s, for_s in pulses for cue in _pulse(channel, at_s, for_s))
         signalled.append(replace(span, signals=signals))
     return signalled
 
 
-def _pulse(channel: Channel, at_s: float, duration_s: float) -> Iterator[Cue]:
-    yield Cue(at_s, "timer", SetLevel(channel.name, channel.levels.lowest))
-    yield Cue(min(at_s + PULSE_S, duration_s), "timer", SetLevel(channel.name, OFF))
+def _pulses(duration_s: float, *, is_last: bool) -> list[tuple[float, float]]:
+    """When it is on, and for how long; each is over before the next, and before the span is."""
+    pulses = [(0.0, min(PULSE_S, duration_s))]
+    if duration_s >= HALFWAY_FROM_S:
+        pulses.append((duration_s / 2, PULSE_S))
+    if duration_s >= PULSE_S + max(COUNTDOWN_S):
+        ticks = [(duration_s - before_s, TICK_S) for before_s in COUNTDOWN_S]
+        pulses += [*ticks[:-1], (duration_s - DONE_S, DONE_S)] if is_last else ticks
+    return pulses
+
+
+def _pulse(channel: Channel, at_s: float, for_s: float) -> tuple[Cue, Cue]:
+    on = Cue(at_s, "timer", SetLevel(channel.name, channel.levels.lowest))
+    return on, Cue(at_s + for_s, "timer", SetLevel(channel.name, OFF))

@@ -6,6 +6,7 @@ makes no sense here, 8 a file that cannot be used.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 EXIT_USAGE = 2
 EXIT_BAD_FILE = 8
+
+
+def _a_number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("must be a number.")
+    return value
 
 
 @click.command(name="percuss simulate")
@@ -33,7 +40,11 @@ EXIT_BAD_FILE = 8
 @click.option("--serial", default="SIM-0001", show_default=True, help="Its serial number.")
 @click.option("--firmware", help="The firmware version it reports.")
 @click.option(
-    "--speed", type=click.FloatRange(0, 1000, min_open=True), default=1.0, help="Time runs so many times faster."
+    "--speed",
+    type=click.FloatRange(0, 1000, min_open=True),
+    default=1.0,
+    callback=_a_number,
+    help="Time runs so many times faster.",
 )
 @click.option("--clock", type=click.Choice(["real", "manual"]), default="real", help="manual: time moves when told.")
 @click.option("--record", type=click.Path(path_type=Path), help="Write what it saw and did, as JSON lines.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from asyncio import CancelledError
 
 import click
 
@@ -45,7 +46,7 @@ def main() -> None:
     except click.ClickException as problem:
         problem.show()
         code = problem.exit_code
-    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the last line: no traceback reaches a person
+    except (Exception, KeyboardInterrupt, CancelledError) as problem:  # noqa: BLE001 - the last line: no traceback reaches a person
         from controller.cli.exits import tell
 
         code = tell(problem)

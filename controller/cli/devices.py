@@ -163,9 +163,9 @@ def devices(as_json: bool) -> None:
 @click.argument("name")
 def forget(name: str) -> None:
     """Forget a paired device."""
-    from controller.registry import Registry
+    from controller.service import pairing
 
-    Registry().forget(name)
+    pairing.forget(name)
     say(f"{name} is forgotten.")
 
 

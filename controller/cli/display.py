@@ -68,8 +68,18 @@ def message_of(event: events.Event) -> str:
             return f"{device} is back and was stopped."
         case events.BytesIgnored(device, reason):
             return f"{device}: what it sent {reason}"
+        case events.TimerFailed() | events.OwnTimerSet():
+            return _timer_message(event)
         case _:
             return ""
+
+
+def _timer_message(event: events.TimerFailed | events.OwnTimerSet) -> str:
+    match event:
+        case events.TimerFailed(_, reason):
+            return f"The timer does not go along any more: {reason}"
+        case events.OwnTimerSet(device, duration_s):
+            return f"{device} would switch itself off after {clock_text(duration_s)}."
 
 
 def _pain_message(event: events.PainAsked | events.PainTold) -> str:

@@ -18,14 +18,14 @@ code  name               meaning
 
 from __future__ import annotations
 
+import asyncio
 import os
-import sys
 from enum import IntEnum
 
 import click
 
 from controller import errors
-from controller.cli.output import say
+from controller.cli.output import leave_stdout, say
 from controller.events import Outcome
 from firmware_profiles.errors import FileError, FrameError, MatchError, PercussError, ValueRefusedError
 from routines.errors import PlanRefusedError
@@ -80,7 +80,7 @@ def exit_of_outcome(outcome: Outcome) -> Exit:
 
 def tell(problem: BaseException) -> Exit:
     """Tell a person what went wrong, in a sentence on stderr; the exit code that goes with it."""
-    if isinstance(problem, click.Abort | KeyboardInterrupt):
+    if isinstance(problem, click.Abort | KeyboardInterrupt | asyncio.CancelledError):
         say("stopped.")
         return Exit.STOPPED
     if isinstance(problem, PercussError):
@@ -88,7 +88,7 @@ def tell(problem: BaseException) -> Exit:
         return exit_of_error(problem)
     if isinstance(problem, BrokenPipeError):
         # Whoever read the output has enough of it; nothing is left to say, not even at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_stdout()
         return Exit.DONE
     if os.environ.get("PERCUSS_DEBUG"):
         raise problem

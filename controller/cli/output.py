@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +16,11 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def leave_stdout() -> None:
+    """Write nothing more to stdout, also not at the interpreter's exit: nobody takes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(value: Any) -> None:
     """Print one result as one line of JSON."""
     click.echo(json.dumps(value, ensure_ascii=False))
@@ -22,7 +29,6 @@ def print_json(value: Any) -> None:
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Print rows under headings; off a terminal the lines are as long as they need to be."""
     import io
-    import sys
 
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

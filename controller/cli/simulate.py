@@ -17,7 +17,8 @@ def simulate(arguments: tuple[str, ...]) -> None:
     import subprocess
 
     # Nobody imports the simulators: they are a peer that is met over a wire (docs/decisions/0001).
-    command = [sys.executable, "-m", "simulators", *arguments]
+    # -P: what lies in the current folder under that name is not run in their place.
+    command = [sys.executable, "-P", "-m", "simulators", *arguments]
     if sys.platform != "win32":
         import os
 

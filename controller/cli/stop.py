@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from controller.cli.output import print_json, say
+from controller.cli.output import leave_stdout, print_json, say
 
 if TYPE_CHECKING:
     from controller.cli.exits import Exit
@@ -67,7 +67,14 @@ def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
     if not names:
         say("nothing is paired, so there is nothing else to stop." if stops_all else "nothing is paired.")
     results = asyncio.run(emergency.stop_devices(bindings, emit=lambda _: None)) if bindings else {}
-    code = _tell(results, code, as_json=as_json)
+    try:
+        code = _tell(results, code, as_json=as_json)
+    except OSError as problem:
+        # Nobody takes the answer (a closed pipe, a full disk): what was done is done, and the exit code tells of it.
+        say(f"percuss: the answer could not be written ({problem.strerror}).")
+        leave_stdout()
+        unconfirmed = any(not isinstance(r, PercussError) and r.proof == "unconfirmed" for r in results.values())
+        code = Exit.STOP_UNCONFIRMED if unconfirmed else code
     raise click.exceptions.Exit(code)
 
 

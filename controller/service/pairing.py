@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from controller.clock import SystemClock
 from controller.devices import Device
-from controller.errors import StopUnconfirmedError
+from controller.errors import RefusedError, StopUnconfirmedError
 from controller.events import Listener
 from controller.registry import PairedDevice, PairedIdentity, Registry
-from controller.service.scanning import Found
+from controller.safety import holds
+from controller.service.scanning import Found, hci_of
 from controller.stopping import StopResult
 from controller.transports import Identity, open_url
 from firmware_profiles.errors import MatchError, ValueRefusedError
@@ -53,6 +54,14 @@ async def pair(
     except ValueError as problem:
         raise ValueRefusedError(str(problem), where=name, fix="Give it as --parameter NAME=VALUE.") from problem
     device = Device(name, profile, open_url(url, profile, passkey=passkey), clock=SystemClock(), emit=emit)
+    with holds.held(name, url):  # a session that drives it is not disturbed
+        return await _pair(device, url, name, registry, parameters or {}, bond=bond)
+
+
+async def _pair(
+    device: Device, url: str, name: str, registry: Registry, parameters: Mapping[str, str], *, bond: bool
+) -> Paired:
+    profile = device.profile
     identity = await device.open()
     try:
         # Where the profile asks for a bond, opening made it already.
@@ -65,9 +74,31 @@ async def pair(
         raise StopUnconfirmedError(
             "it did not confirm that it stops, so it is not kept.", where=name, fix="Press its button; do not use it."
         )
+    _refuse_second_name(name, url, profile, identity, registry)
     kept = PairedIdentity(address=identity.address, serial=identity.serial, firmware=identity.firmware)
-    registry.add(name, PairedDevice(url=url, profile=profile.id, identity=kept, parameters=dict(parameters or {})))
+    registry.add(name, PairedDevice(url=url, profile=profile.id, identity=kept, parameters=dict(parameters)))
     return Paired(name, profile, url, identity, stopped)
+
+
+def forget(name: str, registry: Registry | None = None) -> None:
+    """Drop a paired device. Raises DeviceNotFoundError, and DeviceBusyError while a session drives it."""
+    registry = registry or Registry()
+    with holds.held(name, registry.find(name).url):  # by its name it can be stopped
+        registry.forget(name)
+
+
+def _refuse_second_name(name: str, url: str, profile: Profile, identity: Identity, registry: Registry) -> None:
+    """One device has one name: its own limits go by that. Simulators on two airs may be twins."""
+    if identity.serial is None:
+        return
+    this = (profile.id, hci_of(url), identity.address, identity.serial)
+    for other, device in registry.devices().items():
+        if (
+            other != name
+            and (device.profile, hci_of(device.url), device.identity.address, device.identity.serial) == this
+        ):
+            fix = f"Use that name, or `percuss forget {other}` first."
+            raise RefusedError(f"is paired already, as {other}.", where=name, fix=fix)
 
 
 def choose(found: tuple[Found, ...], target: str | None) -> Found:

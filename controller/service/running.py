@@ -20,10 +20,13 @@ from controller.safety.supervisor import Supervisor
 from controller.service.binding import Binding, Bindings, capabilities, touches_a_body
 from controller.service.clearance import LeftOver, bounds_of_the_day, settle_left_overs
 from controller.sessions import Session
+from controller.timekeeping import OwnTimer, RoutineTimer
 from controller.transports import open_url
 from firmware_profiles.capabilities import Capabilities, Role
+from firmware_profiles.commands import Interval
 from routines.bounds import Bound
 from routines.errors import PlanRefusedError
+from routines.schedule import intervals_of
 from routines.timeline import Timeline
 
 Plan = Callable[[Mapping[Role, Capabilities], Sequence[Bound]], Timeline]
@@ -133,12 +136,15 @@ class _Running:
 
         self._announce = Announcer(emit)
         self._devices: dict[Role, Device] = {}
+        self._timers: list[RoutineTimer | OwnTimer] = []
         self.has_begun = False
         self._is_at_rest = True
 
     def _tell(self, event: Event) -> None:
         # Apart: whatever becomes of a display, what happens is written down.
         self._record.record(event)
+        for timer in self._timers:
+            timer.hear(event)
         self._announce(event)
 
     async def run(self, started: Callable[[Session], None], locks: Sequence[int]) -> SessionEnded:
@@ -149,9 +155,12 @@ class _Running:
                 device = build_device(binding, clock=self._clock, emit=self._tell)
                 await device.open()
                 self._devices[role] = device
+            timer = self._take_routine_timer()
             session = self._session()
+            self._set_timers(session, timer)
             guardian.on_death = lambda why: session.stop(f"{why}, and nothing runs unguarded.")
-            await guardian.guard([make_ward(b.name, b.url, b.profile) for b in self._bindings.values()])
+            moving = [self._bindings[role] for role in self._devices]
+            await guardian.guard([make_ward(b.name, b.url, b.profile) for b in moving])
             started(session)
             self.has_begun = True
             self._is_at_rest = False
@@ -161,13 +170,28 @@ class _Running:
                 raise self._announce.failure
             return ended
         finally:
-            for device in self._devices.values():
+            for each in (*self._timers, *self._devices.values()):
                 with suppress(TransportError):
-                    await device.close()
+                    await each.close()
             if self._is_at_rest:
                 guardian.release()
             else:
                 guardian.hand_over()
+
+    def _take_routine_timer(self) -> Device | None:
+        """A timer that moves and sounds nothing goes along by itself; the session has no part in it."""
+        timer = self._devices.get("timer")
+        return self._devices.pop("timer") if timer is not None and timer.profile.level is None else None
+
+    def _set_timers(self, session: Session, timer: Device | None) -> None:
+        def left() -> Sequence[Interval]:
+            return intervals_of(session.left())
+
+        if timer is not None:
+            self._timers.append(RoutineTimer(timer, left, self._tell))
+        massager = self._devices.get("massager")
+        if massager is not None and massager.profile.timer is not None:
+            self._timers.append(OwnTimer(massager, left, self._tell))
 
     def _session(self) -> Session:
         session = Session(

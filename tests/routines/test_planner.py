@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware_profiles.capabilities import Capabilities, Levels
 from firmware_profiles.commands import SetLevel, Stop
@@ -220,12 +223,30 @@ def test_extra_time_is_what_the_place_still_bears_after_all_planned_work() -> No
     assert all(span.extra_max_s == 0 for span in moves)
 
 
-def test_a_timer_pulses_at_the_start_of_work_and_rest_and_twice_at_the_end() -> None:
+def test_a_timer_sounds_at_the_start_half_way_three_two_one_and_done() -> None:
     timeline = planned(step(duration=20, rest="10s"), timer=switch())
     assert timeline.roles == ("timer",)
-    levels = [(c.at_s, c.command.level) for c in timeline.cues() if isinstance(c.command, SetLevel)]
-    assert levels == [(8, 1), (8.5, 0), (28, 1), (28.5, 0), (36.5, 1), (37, 0), (37.5, 1), (38, 0)]
+    on = [(c.at_s, c.command.level) for c in timeline.cues() if isinstance(c.command, SetLevel)]
+    pulses = [(at_s, round(off_s - at_s, 6)) for (at_s, level), (off_s, _) in itertools.pairwise(on) if level]
+    # The move takes 8 s. Then work from 8 to 28: start, half-way at 18, 25, 26, 27. Rest from 28 to 38: start, 35, 36,
+    # and from 37 to the end the long one.
+    assert pulses == [
+        *((8, 0.5), (18, 0.5), (25, 0.2), (26, 0.2), (27, 0.2)),
+        *((28, 0.5), (35, 0.2), (36, 0.2), (37, 1.0)),
+    ]
     assert timeline.cues()[-1].command == Stop()
+
+
+@given(duration_s=st.integers(1, 90))
+def test_signals_never_meet_and_are_over_with_their_step(duration_s: int) -> None:
+    timeline = planned(step(duration=duration_s, rest="5s"), timer=switch())
+    for span in timeline.spans:
+        levels = [cue.command.level for cue in span.signals if isinstance(cue.command, SetLevel)]
+        times = [cue.at_s for cue in span.signals]
+        assert levels == [1, 0] * (len(levels) // 2)
+        assert times == sorted(times)
+        assert all(before < after for before, after in zip(times[::2], times[1::2], strict=True))
+        assert not times or times[-1] <= span.duration_s + 1e-9
 
 
 def test_a_timer_that_is_left_out_of_a_step_is_silent() -> None:

@@ -87,11 +87,11 @@ def test_every_command_is_known_to_move_a_motor_or_not() -> None:
 
 def test_commands_that_move_nothing_move_nothing(gun: RunningSimulator, home: Path) -> None:
     tried = [
-        *(["scan", "--timeout", "1"], ["pair", gun.url, "--profile", "theragun-gen4", "--as", "again"]),
+        *(["scan", "--timeout", "1"], ["pair", gun.url, "--profile", "theragun-gen4", "--as", "gun"]),
         *(["devices"], ["stop", "gun"], ["stop", "--all"], ["clear"], ["screening", "--none"], ["doctor"]),
         *(["routines", "check"], ["profiles", "encode", "theragun-gen4", "set_level", "level=2400"]),
         *(["profiles", "check"], ["simulate", "--help"], ["sniff", "gun", "--for", "1"], ["probe", gun.url]),
-        ["forget", "again"],
+        ["forget", "gun"],
     ]
     assert {command[0] for command in tried} == MOVES_NOTHING
     for command in tried:
@@ -111,7 +111,8 @@ def test_only_sessions_send_levels_and_only_three_places_open_a_device() -> None
             if isinstance(node, ast.Attribute) and node.attr == "send" and "device" in ast.unparse(node.value):
                 sends.add(path.relative_to(ROOT / "controller").as_posix())
     assert builds == {"service/running.py", "service/emergency.py", "service/pairing.py"}
-    assert sends == {"sessions.py"}
+    assert sends == {"sessions.py", "timekeeping.py"}
+    assert "SetLevel" not in (ROOT / "controller/timekeeping.py").read_text(encoding="utf-8"), "timers move nothing"
 
 
 def test_only_running_makes_a_session() -> None:
