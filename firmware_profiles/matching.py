@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from firmware_profiles.errors import MatchError
-from firmware_profiles.schema import Match, Profile
+from firmware_profiles.links import Match
+from firmware_profiles.schema import Profile
 
 SURE = 50
 """The score from which a profile is chosen without asking."""

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from firmware_profiles.links import Match
 from firmware_profiles.matching import Appearance, find_candidates
-from firmware_profiles.schema import Match, Profile
+from firmware_profiles.schema import Profile
 
 
 @dataclass(frozen=True, slots=True)

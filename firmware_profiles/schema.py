@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role
+from firmware_profiles.links import Ble, HexBytes, Identifier, Match, Serial, Table
 from firmware_profiles.units import Level, Percent, Ppm
 
 UNVERIFIED_CAP_PERCENT = Percent(87.5)
@@ -22,38 +23,7 @@ until somebody has seen its profile work on the real thing."""
 DEAD_MAN = r"^(device: auto-off after \d+ s|host only)(: \S.*)?$"
 """What stops the device when the computer is gone: itself, or nothing; then what is known of that."""
 
-_UUID16 = re.compile(r"^[0-9A-Fa-f]{4}$")
-_UUID128 = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
-
-
-def full_uuid(uuid: str) -> str:
-    """A Bluetooth UUID in its 128-bit lower-case form; ``FFE0`` stands for ``0000ffe0-0000-1000-8000-00805f9b34fb``."""
-    if _UUID16.match(uuid):
-        return f"0000{uuid.lower()}-0000-1000-8000-00805f9b34fb"
-    if _UUID128.match(uuid):
-        return uuid.lower()
-    raise ValueError(f"{uuid!r} is not a Bluetooth UUID (four hex digits, or the long form with dashes).")
-
-
-def hex_bytes(text: str) -> str:
-    """Bytes written in hex, as ``5A 0B``: the same text, if it is that."""
-    try:
-        bytes.fromhex(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not bytes in hex, such as 5A 0B.") from None
-    return text
-
-
-Uuid = Annotated[str, AfterValidator(full_uuid)]
-HexBytes = Annotated[str, AfterValidator(hex_bytes)]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Confidence = Literal["A", "B", "C"]
-
-
-class Table(BaseModel):
-    """A table of the file: unknown keys are errors, nothing is coerced, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Source(Table):
@@ -61,67 +31,6 @@ class Source(Table):
 
     url: str
     says: str = ""
-
-
-class GattLayout(Table):
-    """Where in the device's GATT table frames go in and out. ``notify_service`` is ``service`` unless it is given."""
-
-    service: Uuid
-    write: Uuid
-    notify: Uuid | None = None
-    notify_service: Uuid | None = None
-
-
-class Ble(GattLayout):
-    """The GATT services and characteristics that carry the frames, and how the link is set up and written to.
-
-    ``wake`` is written with acknowledgement before anything else; ``settle_s`` passes before it.
-    """
-
-    alternatives: tuple[GattLayout, ...] = ()
-    bond: bool = False
-    wake: HexBytes | None = None
-    settle_s: float = Field(default=0.0, ge=0, le=10)
-    mtu: int | None = Field(default=None, ge=23, le=517)
-    chunk_bytes: int | None = Field(default=None, ge=1, le=512)
-    framing: Literal["message", "stream"] = "message"
-    write_gap_s: float = Field(default=0.0, ge=0, le=5)
-
-    @property
-    def layouts(self) -> tuple[GattLayout, ...]:
-        """All layouts, the one to try first at the front."""
-        return (self, *self.alternatives)
-
-
-class Serial(Table):
-    """The serial line that carries the frames: 8 data bits."""
-
-    baud: int = Field(ge=50, le=4_000_000)
-    parity: Literal["none", "even", "odd"] = "none"
-    stop_bits: Literal[1, 2] = 1
-    settle_s: float = Field(default=0.0, ge=0, le=10)
-    write_gap_s: float = Field(default=0.0, ge=0, le=5)
-
-
-class Match(Table):
-    """One way to recognise the device; every key that is given must hold."""
-
-    name: tuple[str, ...] = ()
-    name_prefix: tuple[str, ...] = ()
-    name_contains: tuple[str, ...] = ()
-    name_excludes: tuple[str, ...] = ()
-    service: Uuid | None = None
-    service_is_unique: bool = False
-    manufacturer_id: int | None = Field(default=None, ge=0, le=0xFFFF)
-    manufacturer_prefix: HexBytes = ""
-    usb: tuple[Annotated[str, Field(pattern=r"^[0-9A-F]{4}:[0-9A-F]{4}$")], ...] = ()
-    usb_product_contains: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set - {"service_is_unique", "name_excludes"}:
-            raise ValueError("says nothing to match by.")
-        return self
 
 
 class Parameter(Table):
@@ -228,7 +137,7 @@ class ChannelTable(Table):
     number: int = Field(default=0, ge=0, le=0xFFFFFFFF)
     region: str | None = None
     side: Literal["left", "right"] | None = None
-    codes: dict[Identifier, str] = {}
+    codes: dict[Identifier, str] = Field(default_factory=dict)
 
 
 class CommandTable(Table):
@@ -266,11 +175,11 @@ class Vector(Table):
 
     source: str
     command: str | None = None
-    values: dict[str, int | str | list[dict[str, int | str | bool]]] = {}
+    values: dict[str, int | str | list[dict[str, int | str | bool]]] = Field(default_factory=dict)
     writes: tuple[str, ...] = ()
     report: str | None = None
     frame: str | None = None
-    decoded: dict[str, Any] = {}
+    decoded: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
@@ -298,7 +207,7 @@ class SimulatorTable(Table):
     pushes_status_s: float | None = Field(default=None, gt=0)
     rotates_status: bool = False
     max_connections: int = Field(default=8, ge=1, le=8)
-    remembers: dict[Identifier, str] = {}
+    remembers: dict[Identifier, str] = Field(default_factory=dict)
 
 
 class Commands(Table):
@@ -358,17 +267,17 @@ class Profile(Table):
     match: tuple[Match, ...] = ()
     ble: Ble | None = None
     serial: Serial | None = None
-    parameters: dict[Identifier, Parameter] = {}
+    parameters: dict[Identifier, Parameter] = Field(default_factory=dict)
     init: tuple[InitStep, ...] = ()
     level: LevelModel | None = None
     timer: TimerTable | None = None
-    channels: dict[Identifier, ChannelTable] = {}
+    channels: dict[Identifier, ChannelTable] = Field(default_factory=dict)
     status_period_s: float | None = Field(default=None, gt=0, le=60)
-    lookups: dict[Identifier, dict[str, str]] = {}
+    lookups: dict[Identifier, dict[str, str]] = Field(default_factory=dict)
     commands: Commands
-    extra: dict[Identifier, CommandTable] = {}
+    extra: dict[Identifier, CommandTable] = Field(default_factory=dict)
     keepalive: KeepaliveTable | None = None
-    reports: dict[Identifier, ReportTable] = {}
+    reports: dict[Identifier, ReportTable] = Field(default_factory=dict)
     vectors: tuple[Vector, ...] = ()
     simulator: SimulatorTable = SimulatorTable()
 

@@ -25,7 +25,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from firmware_profiles.folders import config_folder
-from firmware_profiles.schema import Table
+from firmware_profiles.links import Table
 from firmware_profiles.tomlfile import load_toml
 from routines.bounds import Bound
 from routines.errors import RoutineError

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from firmware_profiles.schema import Identifier, Table
+from firmware_profiles.links import Identifier, Table
 from firmware_profiles.tomlfile import did_you_mean, load_toml
 from firmware_profiles.units import FULL_PPM
 from routines.errors import RoutineError

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from firmware_profiles.capabilities import Role
-from firmware_profiles.schema import Table
+from firmware_profiles.links import Table
 from firmware_profiles.tomlfile import did_you_mean
 from routines.regions import plain_name
 

@@ -17,7 +17,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from firmware_profiles.schema import Identifier, Table
+from firmware_profiles.links import Identifier, Table
 from firmware_profiles.tomlfile import load_toml
 from routines.bounds import Bound
 from routines.errors import RoutineError

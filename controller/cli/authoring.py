@@ -209,7 +209,7 @@ def _text(text: str) -> str:
 
 
 def _uuid(text: str) -> str:
-    from firmware_profiles.schema import full_uuid
+    from firmware_profiles.links import full_uuid
 
     full_uuid(text)
     return text

@@ -19,7 +19,8 @@ from controller.transports import Identity
 from controller.transports.ble_gatt import FrameWriter, find_endpoints, longest_frame_bytes
 from controller.transports.ble_stack import Told, held_radio, scanner_options
 from firmware_profiles.errors import PercussError
-from firmware_profiles.schema import Ble, Profile, full_uuid
+from firmware_profiles.links import Ble, full_uuid
+from firmware_profiles.schema import Profile
 
 if TYPE_CHECKING:
     from bleak import BleakClient

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.errors import DeviceFaultError
-from firmware_profiles.schema import Ble, GattLayout, Profile
+from firmware_profiles.links import Ble, GattLayout
+from firmware_profiles.schema import Profile
 
 if TYPE_CHECKING:
     from bleak import BleakClient

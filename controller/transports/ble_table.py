@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from controller.errors import DeviceNotFoundError
 from controller.transports.ble import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S, Sighting, parse_ble_url
 from firmware_profiles.errors import PercussError
-from firmware_profiles.schema import full_uuid
+from firmware_profiles.links import full_uuid
 
 if TYPE_CHECKING:
     from bleak import BleakClient

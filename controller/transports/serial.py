@@ -18,7 +18,8 @@ from typing import Any
 from controller.errors import AdapterError, DeviceBusyError, DeviceNotFoundError, LinkLostError, TransportError
 from controller.transports import Identity
 from controller.transports.serial_lines import DescriptorLine, Line, ThreadedLine, close_port
-from firmware_profiles.schema import Profile, Serial
+from firmware_profiles.links import Serial
+from firmware_profiles.schema import Profile
 
 READ_POLL_S = 0.2
 """How often a reading thread looks whether it should end; what arrives is passed on at once all the same."""

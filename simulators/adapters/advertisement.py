@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from bumble import core, data_types
 
 from firmware_profiles.errors import PercussError
-from firmware_profiles.schema import GattLayout, Profile
+from firmware_profiles.links import GattLayout
+from firmware_profiles.schema import Profile
 
 PACKET_BYTES = 31
 """What a legacy advertisement carries, and the response to a scan (Core Specification 5.4, volume 6, part B, 2.3)."""

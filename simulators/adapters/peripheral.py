@@ -23,7 +23,8 @@ from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import AsyncPipeSink
 
 from firmware_profiles.errors import PercussError
-from firmware_profiles.schema import GattLayout, Profile
+from firmware_profiles.links import GattLayout
+from firmware_profiles.schema import Profile
 from simulators.adapters import Receive
 from simulators.adapters.advertisement import advertise, short_uuid
 from simulators.adapters.air import AirController, BleAir

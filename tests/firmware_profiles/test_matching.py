@@ -2,8 +2,9 @@ import pytest
 
 from firmware_profiles.errors import MatchError
 from firmware_profiles.library import load_profiles
+from firmware_profiles.links import Match
 from firmware_profiles.matching import Appearance, choose_profile, find_candidates
-from firmware_profiles.schema import Match, Profile
+from firmware_profiles.schema import Profile
 
 FFE0 = "0000ffe0-0000-1000-8000-00805f9b34fb"
 PROFILES = list(load_profiles()[0].values())

@@ -3,9 +3,10 @@
 import pytest
 
 from firmware_profiles.library import BUNDLED
+from firmware_profiles.links import Match, full_uuid
 from firmware_profiles.loader import read_profile
 from firmware_profiles.matching import Appearance, find_candidates
-from firmware_profiles.schema import Match, Profile, full_uuid
+from firmware_profiles.schema import Profile
 
 PROFILES = [read_profile(path) for path in sorted(BUNDLED.glob("*.toml"))]
 WIRELESS = [profile for profile in PROFILES if profile.ble is not None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from firmware_profiles.schema import GattLayout, Profile, full_uuid
+from firmware_profiles.links import GattLayout, full_uuid
+from firmware_profiles.schema import Profile
 
 OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
 PROPERTIES = "org.freedesktop.DBus.Properties"

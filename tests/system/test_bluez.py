@@ -28,8 +28,9 @@ from controller.transports.ble import BleTransport, scan_ble
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import QueryStatus, QueryVersion, SetLevel, Status, Version
 from firmware_profiles.library import BUNDLED
+from firmware_profiles.links import full_uuid
 from firmware_profiles.loader import load_profile
-from firmware_profiles.schema import Profile, full_uuid
+from firmware_profiles.schema import Profile
 from firmware_profiles.units import Level
 from tests.helpers.fake_bluez_process import RunningBluez, fake_bluez
 from tests.helpers.private_bus import needs_dbus_daemon, private_bus
