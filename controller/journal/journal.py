@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from controller.errors import JournalError
 from controller.events import StopProof
@@ -151,13 +151,6 @@ class Journal:
         )
         with told(self._place), self._engine.begin() as connection:
             return [span for row in connection.execute(found) for span in _spans(row)]
-
-    def has_driven(self) -> bool:
-        """Whether a real device was ever driven, if only for a moment."""
-        ran = or_(steps.c.elapsed_s > 0, steps.c.elapsed_s.is_(None))
-        found = select(steps.c.id).join(sessions).where(steps.c.is_driven, ~sessions.c.is_simulated, ran).limit(1)
-        with told(self._place), self._engine.begin() as connection:
-            return connection.execute(found).first() is not None
 
     def pain_since(self, since_utc: datetime) -> list[PainAnswer]:
         """What was said about pain since then, in sessions on real devices, in the order of saying."""

@@ -139,28 +139,6 @@ def test_a_time_without_a_zone_is_refused(journal: Journal) -> None:
         journal.driven_since(datetime(2026, 3, 1, 12))
 
 
-@pytest.mark.parametrize(
-    ("is_simulated", "is_driven", "elapsed_s", "has_driven"),
-    [
-        (False, True, 0.5, True),
-        (False, True, None, True),
-        (False, True, 0.0, False),
-        (False, False, 30.0, False),
-        (True, True, 30.0, False),
-    ],
-)
-def test_a_first_session_is_known_as_such(
-    journal: Journal, is_simulated: bool, is_driven: bool, elapsed_s: float | None, has_driven: bool
-) -> None:
-    assert not journal.has_driven()
-    record = begin(journal, is_simulated=is_simulated)
-    record.record(started(is_driven=is_driven))
-    if elapsed_s is not None:
-        record.record(ended(is_driven=is_driven, elapsed_s=elapsed_s))
-    record.close()
-    assert journal.has_driven() is has_driven
-
-
 def test_what_was_said_about_pain_is_found_again(journal: Journal) -> None:
     simulated = begin(journal, is_simulated=True)
     simulated.record(PainTold("after", 9))
