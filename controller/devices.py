@@ -36,6 +36,7 @@ from firmware_profiles.commands import (
 )
 from firmware_profiles.errors import PercussError
 from firmware_profiles.loader import report_name
+from firmware_profiles.redaction import Redaction
 from firmware_profiles.schema import Profile
 from firmware_profiles.units import Level
 
@@ -44,6 +45,9 @@ ANSWER_S = 2.0
 
 WRITE_S = 1.5
 """Real seconds that a device may take to acknowledge a command: less than the motor's permission lasts."""
+
+FIRST_STOP_FRAMES = 8
+"""How much of a Stop goes before a greeting: all of it, but for one of many presses."""
 
 POLL_END_S = 0.1
 """Real seconds that a question under way gets to end."""
@@ -88,6 +92,7 @@ class Device:
         self._expected = expected
         link = link_of(transport.url)
         self._codec = Codec(profile, link)
+        self._redaction = Redaction(profile, link)
         self._handshake = Handshake(name, self._codec.init_steps(), clock)
         self._stopper = Stopper(
             name,
@@ -98,6 +103,7 @@ class Device:
             tells=profile.reports_status,
             only_when_running=self._codec.stops_only_when_running,
         )
+        self._first_stop = () if self._codec.stops_only_when_running else self._codec.stop_writes()[:FIRST_STOP_FRAMES]
         self._write_gap_s = profile.write_gap_s(is_stream=link == "serial")
         self._rest_repeat_s = max(REST_REPEAT_S, 4 * sum(write.gap_s for write in self._codec.stop_writes()))
         self._upkeep = [
@@ -131,9 +137,9 @@ class Device:
     @property
     def is_heard(self) -> bool:
         """Whether what the device last said is fresh; always true of one that cannot say anything."""
-        if self._poll is None or self.profile.status_period_s is None:
+        if self._poll is None or self.profile.poll_period_s is None:
             return True
-        return self._now_s() - self._heard_s <= self._silence_s(self.profile.status_period_s)
+        return self._now_s() - self._heard_s <= self._silence_s(self.profile.poll_period_s)
 
     def can(self, command: type[Command]) -> bool:
         """Whether the device has a command."""
@@ -166,8 +172,8 @@ class Device:
             await self._transport.close()
             raise
         self._heard_s = self._now_s()
-        if self.can_confirm_stop and self.profile.status_period_s is not None:
-            self._poll = asyncio.create_task(self._poll_status(self.profile.status_period_s))
+        if self.can_confirm_stop and self.profile.poll_period_s is not None:
+            self._poll = asyncio.create_task(self._poll_status(self.profile.poll_period_s))
         for upkeep in self._upkeep:
             upkeep.start()
         return identity
@@ -190,19 +196,18 @@ class Device:
         """
         halts = self._halts
         async with self._lock:
-            if self._next_write_s > self._clock.now():
-                await self._clock.sleep_until(self._next_write_s)
+            await self._keep_gap()
             try:
                 if isinstance(command, SetLevel) and command.level:
                     self._rising = halts
                     async with self._rest_writing:
                         pass  # an off that is still under way would arrive behind this command
+                    self._stopper.expect_running()
                 # Not sooner: what a frame says may depend on what was sent, or stopped, before it.
                 if not await self._write_all(self._codec.encode(command), halts, self.on_written):
                     return
             finally:
                 self._rising = None
-            self._next_write_s = self._clock.now() + self._write_gap_s * self._clock.speed
             self._codec.note_sent(command)
             self._remember(command)
 
@@ -277,8 +282,9 @@ class Device:
 
     async def _reopen(self) -> None:
         await self._transport.close()
+        self._codec.reset()
         await self._transport.open(self._receive, self._lose)
-        await self._handshake.perform(self._transport, is_strict=False)
+        await self._handshake.perform(self._transport, is_strict=False, stop=self._first_stop)
 
     async def _connect(self, *, is_strict: bool) -> None:
         self._end_upkeep()
@@ -287,7 +293,7 @@ class Device:
         self._garbage = 0
         await self._transport.open(self._receive, self._lose)
         try:
-            await self._handshake.perform(self._transport, is_strict=is_strict)
+            await self._handshake.perform(self._transport, is_strict=is_strict, stop=self._first_stop)
         except BaseException:
             await self._transport.close()
             raise
@@ -297,6 +303,7 @@ class Device:
     ) -> bool:
         """Write the frames of a command; False when a Stop came between: nothing must follow that."""
         gaps_s = sum(write.gap_s for write in writes)
+        after_s = max(self._write_gap_s, writes[-1].gap_s if writes else 0.0)
         try:
             async with asyncio.timeout(WRITE_S + gaps_s):
                 for number, write in enumerate(writes):
@@ -315,7 +322,14 @@ class Device:
         except BaseException:
             self._codec.note_lost()
             raise
+        finally:
+            self._next_write_s = self._clock.now() + after_s * self._clock.speed
         return halts == self._halts
+
+    async def _keep_gap(self) -> None:
+        """Wait until the device bears the next write; the lock is held."""
+        if self._next_write_s > self._clock.now():
+            await self._clock.sleep_until(self._next_write_s)
 
     async def _keep_alive(self) -> None:
         if self.profile.keepalive is None or (
@@ -323,11 +337,13 @@ class Device:
         ):
             return
         async with self._lock:
+            await self._keep_gap()
             await self._write_all(self._codec.keepalive_writes(), self._halts)
 
     async def _resend(self) -> None:
         """Say the levels again to a device that falls silent otherwise; a Stop ends that as it ends the levels."""
         async with self._lock:
+            await self._keep_gap()
             for channel, level in list(self._obedience.asked.items()):
                 if level and self._obedience.asked[channel] == level:
                     await self._write_all(self._codec.encode(SetLevel(channel, Level(level))), self._halts)
@@ -341,9 +357,7 @@ class Device:
             self._obedience.ask_rest(self._now_s())
         elif isinstance(command, SetLevel):
             self._obedience.ask(command.channel, command.level, self._now_s())
-            if command.level:
-                self._stopper.expect_running()
-            else:
+            if not command.level:
                 self._watch_rest()
             levels = self.capabilities.channels[command.channel].levels
             self._emit(
@@ -359,14 +373,16 @@ class Device:
     def _receive(self, data: bytes) -> None:
         for report in self._codec.feed(data):
             if isinstance(report, BadFrame):
-                self._emit(BytesIgnored(self.name, report.reason, report.data.hex(" ").upper()))
+                shown = "left out" if self._redaction.hides(report.data) else report.data.hex(" ").upper()
+                self._emit(BytesIgnored(self.name, report.reason, shown))
                 self._garbage += 1
                 if self._garbage == MAX_GARBAGE and self.can_confirm_stop:
                     self._fail("sends bytes that make no sense.", "Check that its profile is the right one.")
                 continue
             self._garbage = 0
             self._heard_s = self._now_s()
-            self._handshake.hear(report_name(report))
+            if isinstance(report, Version) or report.checksum_ok:
+                self._handshake.hear(report_name(report))
             if isinstance(report, Version):
                 self._version = report.firmware
                 self._version_heard.set()

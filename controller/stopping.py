@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from controller.clock import Clock, wait_until
-from controller.errors import DeviceFaultError
+from controller.errors import DeviceFaultError, LinkLostError
 from controller.events import StopProof
 from controller.transports import Transport
 from firmware_profiles.commands import Write
@@ -27,7 +27,10 @@ STOP_WRITE_S = 0.5
 """Real seconds that a stop waits for its acknowledgement before it is written without one."""
 
 SETTLE_S = 0.5
-"""Real seconds after a toggle during which "it runs" may still be about before."""
+"""Real seconds after a toggle was pressed, either way, during which what the device says may be about before."""
+
+STUCK_FRAMES = 2
+"""After so many frames in a row that nobody took, the link counts as stuck."""
 
 BLIND_STOPS = 3
 """How often Stop is sent to a device that cannot say whether it worked."""
@@ -79,39 +82,57 @@ class Stopper:
 
     def hear(self, *, is_at_rest: bool) -> None:
         """Take up what the device just said."""
-        if not is_at_rest and self._is_toggle and self._now_s() - self._toggled_s < SETTLE_S:
+        is_settled = self._now_s() - self._toggled_s >= SETTLE_S
+        if self._is_toggle and not is_settled and is_at_rest == self._runs:
             return
         self._is_at_rest, self._runs = is_at_rest, not is_at_rest
         self._heard.set()
 
     def expect_running(self) -> None:
-        """Take up that the device was just told to run."""
-        self._runs = True
+        """Take up that the device is being told to run."""
+        self._runs, self._toggled_s = True, self._now_s()
 
     async def write(self) -> None:
-        """Write Stop once, past every lock, gap and queue. Every frame is tried; raises the last PercussError."""
+        """Write Stop once, past every lock, gap and queue. Raises the last PercussError.
+
+        Every frame is tried, unless the link is gone or takes nothing any more: then a new one is worth more.
+        """
         if self._is_toggle:
             if not self._runs:
                 return
             self._runs, self._toggled_s = False, self._now_s()
         failure: PercussError | None = None
+        stuck = 0
         for number, write in enumerate(self._stop):
             if number and self._stop[number - 1].gap_s:
                 await self._sleep(self._stop[number - 1].gap_s)
             try:
-                try:
-                    async with asyncio.timeout(STOP_WRITE_S):
-                        await self._transport.write(write.data, with_response=write.with_response)
-                except TimeoutError:
-                    # Whatever it is busy with: a write without acknowledgement goes past it.
-                    async with asyncio.timeout(STOP_WRITE_S):
-                        await self._transport.write(write.data, with_response=False)
+                await self._write_frame(write)
+                stuck = 0
             except PercussError as problem:
                 failure = problem
+                if isinstance(problem, LinkLostError) or not self._transport.is_open:
+                    break
+            except TimeoutError as problem:
+                failure = DeviceFaultError(f"Stop could not be written ({problem!r}).", where=self.name)
+                stuck += 1
+                if stuck == STUCK_FRAMES:
+                    break
             except Exception as problem:  # noqa: BLE001 - whatever goes wrong with one frame, the next is tried
                 failure = DeviceFaultError(f"Stop could not be written ({problem!r}).", where=self.name)
         if failure is not None:
             raise failure
+
+    async def _write_frame(self, write: Write) -> None:
+        try:
+            async with asyncio.timeout(STOP_WRITE_S):
+                await self._transport.write(write.data, with_response=write.with_response)
+        except TimeoutError:
+            if self._is_toggle:
+                raise  # it may have arrived, and once more would switch it on: its status decides
+            # Whatever it is busy with: a write without acknowledgement goes past it.
+            async with asyncio.timeout(STOP_WRITE_S):
+                await self._transport.write(write.data, with_response=False)
 
     async def until_confirmed(
         self,

@@ -6,6 +6,7 @@ which is why every frame is pinned by a vector with its source.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,7 @@ from firmware_profiles.levels import LevelCounter, level_values
 from firmware_profiles.schema import CommandName, CommandTable, Profile
 from firmware_profiles.stream import NO_FRAME, Candidate, Piece, Stream, find_whole
 from firmware_profiles.timers import schedule_values, timer_values
+from firmware_profiles.tomlfile import did_you_mean
 from firmware_profiles.units import Level
 
 Link = Literal["ble", "serial"]
@@ -153,6 +155,8 @@ class Codec:
             self._counter.set(command.channel, command.level)
         elif isinstance(command, Stop):
             self._counter.clear()
+        elif isinstance(command, SetTimer) and self.profile.timer is not None:
+            self._timer_left_s = self.profile.timer.at_least(command.duration_s)
 
     def note_stopped(self) -> None:
         """Take up that Stop went out."""
@@ -308,7 +312,13 @@ class Codec:
             return Version(str(values.get("firmware", "")))
         if name != "status":
             return Said(name, values, piece.checksum_ok)
-        status = self._status(values, piece.checksum_ok)
+        for parameter in self._parameters.keys() & values.keys() if self._parameters else ():
+            if str(values.pop(parameter)) != self._parameters[parameter]:
+                return BadFrame("is from another device on the same line.", piece.data)
+        try:
+            status = self._status(values, piece.checksum_ok)
+        except (ValueError, TypeError):
+            return BadFrame("says something that is no number.", piece.data)
         if status.checksum_ok:
             self._counter.hear(status)
             self._timer_left_s = status.timer_s if self.profile.timer is not None else None
@@ -324,9 +334,9 @@ class Codec:
             if name in STATUS_NUMBERS:
                 numbers[name] = float(value)
             elif name == "level" and self._only_channel is not None:
-                levels[self._only_channel] = Level(int(value))
+                levels[self._only_channel] = Level(math.ceil(float(value)))
             elif (channel := self._level_keys.get(name)) is not None:
-                levels[channel] = Level(int(value))
+                levels[channel] = Level(math.ceil(float(value)))
             else:
                 others[name] = value
         running, stalled = values.get("running"), values.get("stalled")
@@ -340,8 +350,8 @@ class Codec:
         )
 
     def _unknown_command(self, name: str) -> ValueRefusedError:
-        known = ", ".join(self._given)
-        return ValueRefusedError(f"has no command {name!r}.", where=self.profile.id, fix=f"Commands: {known}.")
+        fix = did_you_mean(name, self._given)
+        return ValueRefusedError(f"has no command {name!r}.", where=self.profile.id, fix=fix)
 
     def _unknown_channel(self, channel: str) -> ValueRefusedError:
         known = ", ".join(self.profile.channels) or "none"

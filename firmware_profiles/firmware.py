@@ -71,7 +71,8 @@ class FirmwareCodec:
         if report not in self._profile.reports:
             return None
         frames = self._dialect.report(report)
-        return frames[variant % len(frames)].encode(values)
+        parameters = {name: parameter.default for name, parameter in self._profile.parameters.items()}
+        return frames[variant % len(frames)].encode({**parameters, **values})
 
     def _completed(self, kind: Received, found: Mapping[str, Any]) -> Received:
         """What was received, with the values of its frame."""

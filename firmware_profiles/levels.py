@@ -18,7 +18,10 @@ class LevelCounter:
         self._model = profile.level.model if profile.level is not None else "absolute"
         self._full = profile.level.levels().full if profile.level is not None else Level(0)
         self._has_off = profile.commands.off is not None
+        stop = profile.commands.stop
+        self._counts_from_stop = self._model != "relative" or (stop is not None and stop.presses >= self._full)
         self._levels: dict[str, Level | None] = dict.fromkeys(profile.channels)
+        self._contradicted = dict.fromkeys(profile.channels, 0)
 
     @property
     def is_at_rest(self) -> bool:
@@ -27,11 +30,17 @@ class LevelCounter:
 
     def set(self, channel: str, level: Level) -> None:
         """A command took a channel there."""
-        self._levels[channel] = level
+        is_sure = bool(level) or self._model != "relative" or not self._has_off
+        self._levels[channel] = level if is_sure else None
+        self._contradicted[channel] = 0
 
     def clear(self) -> None:
-        """Everything was stopped."""
-        self._levels = dict.fromkeys(self._levels, Level(0))
+        """Everything was stopped.
+
+        A device that only steps counts from zero only where Stop went down step by step: after an "off" it may go on
+        from the level that it had.
+        """
+        self._levels = dict.fromkeys(self._levels, Level(0) if self._counts_from_stop else None)
 
     def forget(self) -> None:
         """Nobody knows any more."""
@@ -47,12 +56,21 @@ class LevelCounter:
             for channel in self._levels:
                 runs = bool(status.levels.get(channel, status.running))
                 if channel in status.levels or status.running is not None:
-                    self._levels[channel] = self._full if runs else Level(0)
+                    self._hear_toggle(channel, runs)
         elif self._model == "relative":
             for channel, level in status.levels.items():
                 known = self._levels.get(channel)
                 if known is not None:
                     self._levels[channel] = max(known, level)
+
+    def _hear_toggle(self, channel: str, runs: bool) -> None:
+        """Believe what a toggle says, but for the first time that it contradicts what was just pressed."""
+        known = self._levels[channel]
+        if known is not None and bool(known) != runs and not self._contradicted[channel]:
+            self._contradicted[channel] = 1
+            return
+        self._contradicted[channel] = 0
+        self._levels[channel] = self._full if runs else Level(0)
 
     def values(self, channel: str, level: Level) -> dict[str, int | str]:
         """What a frame may need: the level of the channel, and of each by name, the others as they are."""

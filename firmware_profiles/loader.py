@@ -27,11 +27,11 @@ from firmware_profiles.dialect import Dialect
 from firmware_profiles.errors import PercussError, ProfileError
 from firmware_profiles.firmware import FirmwareCodec, Received
 from firmware_profiles.frames import parse_literal
-from firmware_profiles.schema import Profile, Vector
+from firmware_profiles.schema import TIMER_COMMANDS, TIMER_VALUES, Profile, Vector
 from firmware_profiles.tomlfile import KeyPath, did_you_mean, dotted, find_line, load_toml
 from firmware_profiles.units import Level
 
-_TIMER_FIELDS = {"timer_s", "timer_min", "timer_h"}
+_TIMER_FIELDS = set(TIMER_VALUES)
 _COMMAND_FIELDS = {"set_timer": _TIMER_FIELDS, "load_schedule": {"count", "intervals"}}
 
 
@@ -41,6 +41,9 @@ def load_profile(path: Path) -> Profile:
     _check_frames(profile, path)
     codec = Codec(profile)
     _check_stop(profile, path)
+    _check_levels_fit(profile, path)
+    _check_others_move_nothing(profile, path)
+    _check_streams(profile, path)
     _check_pinned(profile, path)
     for number, vector in enumerate(profile.vectors):
         _check_vector(codec, vector, number, path)
@@ -109,7 +112,8 @@ def _rows(profile: Profile, levels: set[str]) -> Iterator[tuple[KeyPath, tuple[s
     for number, step in enumerate(profile.init):
         yield ("init", number, "frame"), (step.frame,), parameters
     for report_name, report in profile.reports.items():
-        known_here = {"status": levels | set(STATUS_FIELDS) | set(report.also), "version": {"firmware", *report.also}}
+        status_fields = levels | set(STATUS_FIELDS) | set(report.also) | parameters
+        known_here = {"status": status_fields, "version": {"firmware", *report.also}}
         yield ("reports", report_name, "frames"), report.frames, known_here.get(report_name)
 
 
@@ -124,9 +128,12 @@ def _check_levels_said(profile: Profile, dialect: Dialect, levels: set[str], pat
         raise _error("no frame of it carries the level.", path, ("commands", "set_level", "frames"))
     if profile.level is not None and "status" in profile.reports:
         for frame in dialect.report("status"):
-            if not (levels | {"running"}) & set(frame.fields):
+            named = set(frame.fields)
+            is_whole = {"running", "level"} & named or levels - {"level"} <= named
+            if not is_whole or ("level" in named and "running" not in named and len(profile.channels) > 1):
                 what = f"frame {frame.text!r} does not say whether the device moves: a stop is confirmed by that."
-                raise _error(what, path, ("reports", "status", "frames"), "Name running, level or level.CHANNEL in it.")
+                advice = "Name running, or the level of every channel in it."
+                raise _error(what, path, ("reports", "status", "frames"), advice)
 
 
 def _check_stop(profile: Profile, path: Path) -> None:
@@ -150,6 +157,82 @@ def _check_stop(profile: Profile, path: Path) -> None:
         what = f"it leaves {', '.join(running)} at {max(levels.values())} of {full}: that is no stop."
         advice = "Say so for every channel; a device that only steps needs presses = its highest level."
         raise _error(what, path, keys, advice)
+
+
+def _check_others_move_nothing(profile: Profile, path: Path) -> None:
+    """What greets, keeps awake, asks or sets a timer is no frame that moves a motor: it would go past every limit."""
+    codec, firmware = Codec(profile), FirmwareCodec(profile)
+    frames: list[tuple[tuple[str, ...], bytes]] = [(("init",), step.write.data) for step in codec.init_steps()]
+    frames += [(("keepalive",), write.data) for write in codec.keepalive_writes()]
+    for name in (*TIMER_COMMANDS, "query_status", "query_version", "set_timer", "step_timer"):
+        if name in profile.commands.given() and (values := _example(profile, name)) is not None:
+            frames += [(("commands", name), write.data) for write in codec.raw_writes(name, values)]
+    for keys, data in frames:
+        for heard in firmware.feed(data):
+            if isinstance(heard, Received) and (heard.command in _MOVING or any(heard.levels.values())):
+                what = f"{data.hex(' ').upper()} is also {heard.command}, which moves the motor."
+                raise _error(what, path, keys, "A device must be able to tell them apart.")
+            if isinstance(heard, Received) and keys[-1].startswith("query") and heard.command != keys[-1]:
+                what = f"{data.hex(' ').upper()} is also {heard.command}."
+                raise _error(what, path, keys, "A device must be able to tell them apart.")
+
+
+_MOVING = {"step_up", "toggle", "start"}
+
+
+def _example(profile: Profile, name: str) -> dict[str, Any] | None:
+    """Values that a command may carry."""
+    if name == "load_schedule":
+        return {"intervals": [{"seconds": 30, "rest": False}]}
+    if name != "set_timer":
+        return {}
+    timer = profile.timer
+    return None if timer is None or (time_s := timer.at_least(1)) is None else {"timer_s": time_s}
+
+
+def _check_levels_fit(profile: Profile, path: Path) -> None:
+    """The frames carry every level, or, of very many, the lowest, the highest and some between."""
+    if profile.level is None or profile.commands.set_level is None:
+        return
+    codec, levels = Codec(profile), profile.levels
+    every = levels.steps or range(levels.lowest, levels.full + 1, max(1, (levels.full - levels.lowest) // MANY_LEVELS))
+    for channel in profile.channels:
+        for level in (*every, levels.full):
+            try:
+                codec.raw_writes("set_level", {"channel": channel, "level": level})
+            except PercussError as problem:
+                what = f"level {level} of channel {channel} does not fit: {problem}"
+                raise _error(what, path, ("commands", "set_level", "frames")) from problem
+
+
+MANY_LEVELS = 100
+
+
+def _check_streams(profile: Profile, path: Path) -> None:
+    """In a stream every report must show where it ends."""
+    if not is_stream(profile, None) and profile.serial is None:
+        return
+    dialect = Dialect(profile)
+    frames = [(name, frame) for name in profile.reports for frame in dialect.report(name)]
+    for name, frame in frames:
+        keys: KeyPath = ("reports", name, "frames")
+        if frame.ends_openly:
+            what = f"frame {frame.text!r} may end anywhere: in a stream nobody knows when it is whole."
+            raise _error(what, path, keys, "Let a terminator, a checksum or a fixed size end it.")
+    for number, vector in enumerate(profile.vectors):
+        data = bytes.fromhex(vector.frame) if vector.frame is not None and _is_hex(vector.frame) else b""
+        for name, frame in frames:
+            if data and name != vector.report and frame.may_grow(data) and frame.match(data) is None:
+                what = f"it is also the beginning of {frame.text!r}: in a stream they cannot be told apart."
+                raise _error(what, path, ("vectors", number, "frame"))
+
+
+def _is_hex(text: str) -> bool:
+    try:
+        bytes.fromhex(text)
+    except ValueError:
+        return False
+    return True
 
 
 def apply(heard: Received, levels: dict[str, int], full: int) -> None:

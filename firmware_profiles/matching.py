@@ -96,10 +96,12 @@ def _fit(match: Match, seen: Appearance) -> tuple[int, tuple[str, ...]] | None:
         (match.usb_product_contains, any(p.casefold() in product for p in match.usb_product_contains), _USB_PRODUCT,
          f"its USB product is {seen.usb_product!r}"),
     )  # fmt: skip
-    asked = [(holds, score, reason) for is_asked, holds, score, reason in tests if is_asked]
-    if not all(holds for holds, _, _ in asked):
+    if not all(holds for is_asked, holds, _, _ in tests if is_asked):
         return None
-    return sum(score for _, score, _ in asked), tuple(reason for _, _, reason in asked)
+    # A name is one sign, in however many ways it is looked at.
+    names = max((score for is_asked, _, score, _ in tests[:3] if is_asked), default=0)
+    others = sum(score for is_asked, _, score, _ in tests[3:] if is_asked)
+    return names + others, tuple(reason for is_asked, _, _, reason in tests if is_asked)
 
 
 def _has_manufacturer(match: Match, seen: Appearance) -> bool:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -19,6 +18,12 @@ from firmware_profiles.units import Level, Percent, Ppm
 UNVERIFIED_CAP_PERCENT = Percent(87.5)
 """2100 of 2400 ppm, the middle step of the rising plan in Sams 2025 (PMID 39663100): what a device may do at most
 until somebody has seen its profile work on the real thing."""
+
+PATTERN_S = 0.2
+"""How long a parameter may be looked at."""
+
+TOGGLE_PERIOD_S = 1.0
+"""How often a device that only toggles is asked what it does, unless its profile says."""
 
 DEAD_MAN = r"^(device: auto-off after \d+ s|host only)(: \S.*)?$"
 """What stops the device when the computer is gone: itself, or nothing; then what is known of that."""
@@ -43,13 +48,20 @@ class Parameter(Table):
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
-        try:
-            fits = re.fullmatch(self.pattern, self.default)
-        except re.error as problem:
-            raise ValueError(f"pattern {self.pattern!r} is no regular expression ({problem}).") from None
-        if fits is None:
+        if not self.fits(self.default):
             raise ValueError(f"the default {self.default!r} does not fit the pattern {self.pattern!r}.")
         return self
+
+    def fits(self, value: str) -> bool:
+        """Whether a value fits the pattern. Raises ValueError for a pattern that is none, or takes for ever."""
+        import regex  # it knows a time limit
+
+        try:
+            return regex.fullmatch(self.pattern, value, timeout=PATTERN_S) is not None
+        except regex.error as problem:
+            raise ValueError(f"pattern {self.pattern!r} is no regular expression ({problem}).") from None
+        except TimeoutError:
+            raise ValueError(f"pattern {self.pattern!r} takes for ever; write it more simply.") from None
 
 
 class InitStep(Table):
@@ -57,9 +69,9 @@ class InitStep(Table):
 
     frame: str
     response: bool = False
-    wait_s: float = Field(default=0.0, ge=0, le=10)
+    wait_s: float = Field(default=0.0, ge=0, le=5)
     expect: Identifier | None = None
-    timeout_s: float = Field(default=2.0, gt=0, le=10)
+    timeout_s: float = Field(default=2.0, gt=0, le=5)
 
 
 class LevelModel(Table):
@@ -244,6 +256,7 @@ CommandName = Literal[
     "set_timer", "step_timer", "load_schedule", "start_timer", "pause_timer", "reset_timer",
 ]  # fmt: skip
 COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
+TIMER_VALUES = ("timer_s", "timer_min", "timer_h")
 TIMER_COMMANDS: tuple[CommandName, ...] = ("load_schedule", "start_timer", "pause_timer", "reset_timer")
 _OF_MODEL: dict[str, tuple[CommandName, ...]] = {
     "absolute": ("set_level",),
@@ -268,7 +281,7 @@ class Profile(Table):
     ble: Ble | None = None
     serial: Serial | None = None
     parameters: dict[Identifier, Parameter] = Field(default_factory=dict)
-    init: tuple[InitStep, ...] = ()
+    init: tuple[InitStep, ...] = Field(default=(), max_length=8)
     level: LevelModel | None = None
     timer: TimerTable | None = None
     channels: dict[Identifier, ChannelTable] = Field(default_factory=dict)
@@ -290,6 +303,13 @@ class Profile(Table):
         for name, channel in self.channels.items():
             if channel.side is not None and channel.region is None:
                 raise ValueError(f"[channels.{name}] has a side and no region.")
+        reserved = {"level", "channel", "on", "count", "intervals", *TIMER_VALUES}
+        for name in self.parameters:
+            if name in reserved or name.startswith("level."):
+                raise ValueError(f"[parameters.{name}] has the name of a value that commands carry.")
+        stop = self.commands.stop
+        if stop is not None and stop.when == "running" and (stop.presses > 1 or len(stop.frames) > 1):
+            raise ValueError('[commands.stop] when = "running" is one press of one frame.')
         for step in self.init:
             if step.expect is not None and step.expect not in self.reports:
                 raise ValueError(f"[[init]] expects {step.expect!r}, which is none of [reports.NAME].")
@@ -329,8 +349,8 @@ class Profile(Table):
             if name not in parameters:
                 known = ", ".join(parameters) or "none"
                 raise ValueError(f"{self.id} has no parameter {name!r}; it has: {known}.")
-            if re.fullmatch(parameters[name].pattern, value) is None:
-                raise ValueError(f"{name} must fit {parameters[name].pattern}: {parameters[name].says}.")
+            if not parameters[name].fits(value):
+                raise ValueError(f"{name} must fit {parameters[name].pattern}: {parameters[name].says.rstrip('.')}.")
             parameters[name] = parameters[name].model_copy(update={"default": value})
         return self.model_copy(update={"parameters": parameters}) if values else self
 
@@ -345,6 +365,12 @@ class Profile(Table):
         if self.level is None:
             raise ValueError(f"{self.id} has no [level].")
         return self.level.levels()
+
+    @property
+    def poll_period_s(self) -> float | None:
+        """How often its status is asked for; None: never. One that only toggles is always looked at."""
+        is_toggle = self.level is not None and self.level.model == "toggle"
+        return TOGGLE_PERIOD_S if is_toggle and self.status_period_s is None else self.status_period_s
 
     @property
     def reports_status(self) -> bool:

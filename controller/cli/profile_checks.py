@@ -62,13 +62,18 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _check(path: Path, library: list[Profile]) -> _Checked:
-    from firmware_profiles.errors import PercussError
+    from firmware_profiles.errors import PercussError, ProfileError
+    from firmware_profiles.library import BUNDLED
     from firmware_profiles.loader import load_profile
     from firmware_profiles.review import review
 
     try:
         profile = load_profile(path)
         _check_places(path, {name: c.region for name, c in profile.channels.items() if c.region})
+        shipped = BUNDLED / f"{profile.id}.toml"
+        if shipped.is_file() and path.resolve() != shipped.resolve():
+            what = f"has the id {profile.id!r} of {shipped}."
+            raise ProfileError(what, path=path, key="id", fix="Give it an id of its own.")
     except PercussError as problem:
         return _Checked(path, None, str(problem), ())
     return _Checked(path, profile, "", tuple(review(profile, library)) if library else ())

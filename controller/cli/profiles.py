@@ -103,7 +103,7 @@ def show_schema() -> None:
 @click.argument("command")
 @click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
 def encode(profile: str, command: str, values: tuple[str, ...]) -> None:
-    """Print the frames of a command as hex, one per line.
+    """Print the frames of a command as hex, one per line: any command of the profile, init, keepalive, or an extra.
 
     For example: percuss profiles encode theragun-gen4 set_level level=1750
     """
@@ -120,10 +120,13 @@ def encode(profile: str, command: str, values: tuple[str, ...]) -> None:
             raise click.BadParameter(f"{value!r} is not of the form name=value.", param_hint="VALUES")
         given[name] = int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
     try:
-        asked = command_from_values(codec, command, given)
+        if command == "set_level":
+            asked = command_from_values(codec, command, given)
+            codec.encode(asked)  # whether the device has this level
+        writes = codec.raw_writes(command, given)
     except ValueError as problem:
         raise ValueRefusedError(str(problem), where=profile) from problem
-    for write in codec.encode(asked):
+    for write in writes:
         click.echo(write.data.hex(" ").upper())
 
 

@@ -19,7 +19,7 @@ from controller.handshake import Handshake
 from controller.stopping import Stopper, StopResult
 from controller.transports import Transport, link_of, load_link, open_url
 from firmware_profiles.codec import Codec
-from firmware_profiles.commands import Status
+from firmware_profiles.commands import BadFrame, Status, Version
 from firmware_profiles.folders import state_folder
 from firmware_profiles.loader import report_name
 
@@ -147,6 +147,7 @@ class _Guarded:
 
     def __init__(self, ward: Ward) -> None:
         self.problem = ""
+        self._ward = ward
         # Not for itself alone: a process that hangs may still hold the port.
         self.transport: Transport = open_url(ward.url, ward.profile, is_exclusive=False)
         self._codec = Codec(ward.profile, link_of(ward.url))
@@ -167,14 +168,16 @@ class _Guarded:
         self._codec.reset()
         try:
             await self.transport.open(self._receive, lambda _: None)
-            await self._handshake.perform(self.transport, is_strict=False)
+            first = () if self._codec.stops_only_when_running else self._ward.stop
+            await self._handshake.perform(self.transport, is_strict=False, stop=first)
         except Exception as problem:
             self.problem = str(problem)
             raise
 
     def _receive(self, data: bytes) -> None:
         for report in self._codec.feed(data):
-            self._handshake.hear(report_name(report))
+            if not isinstance(report, BadFrame) and (isinstance(report, Version) or report.checksum_ok):
+                self._handshake.hear(report_name(report))
             if isinstance(report, Status) and report.checksum_ok:
                 self.stopper.hear(is_at_rest=report.is_at_rest)
 

@@ -59,6 +59,10 @@ async def _stop(binding: Binding, *, is_driven: bool, emit: Listener) -> StopRes
         device = Device(binding.name, binding.profile, transport, clock=SystemClock(), emit=emit)
         await device.connect()  # nothing is asked: what does not answer is stopped all the same
         return await device.stop()
+    except DeviceFaultError as problem:
+        # It is there, and something went wrong before Stop: from here on Stop goes first, on new links.
+        result = await device.stop() if device is not None else None
+        return result if result is not None and result.proof != "unconfirmed" else problem
     except PercussError as problem:
         return problem
     except Exception as problem:  # noqa: BLE001 - whatever it is, it keeps no other device from being stopped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -39,9 +40,11 @@ class Body:
         self._pieces = _joined(self.tokens)
         self._length_at = self._find_length(sizes)
         self.has_length = self._length_at is not None
+        self.ends_openly = bool(self.tokens) and not self.has_length and _is_open(self.tokens[-1])
+        self._check_runs()
         self.names = tuple(dict.fromkeys(name for token in self.tokens for name in self._names_of(token)))
-        if sum(_is_run(token) for token in walk(self.tokens)) > MAX_RUNS:
-            raise ValueError(f"has more than {MAX_RUNS} values of kind text or bytes.")
+        if self.size is not None:
+            self._check_spans(sizes)
         if any(isinstance(token, Checked) and token.start == at for token, at in self._places(sizes)):
             raise ValueError("the checksum would count itself.")
 
@@ -104,6 +107,27 @@ class Body:
             return None
         counted = int.from_bytes(raw, token.order) - token.plus
         return token.start + counted - (token.end or 0)
+
+    def _check_spans(self, sizes: Sequence[int | None]) -> None:
+        for token, at in self._places(sizes):
+            if isinstance(token, Checked):
+                first, last = token.span(at, self.size or 0)
+                if first < at + token.check.size and at < last:
+                    raise ValueError("the checksum would count itself; @1.. ends before it.")
+                if first >= last or last > (self.size or 0):
+                    raise ValueError("the checksum counts no bytes, or bytes that are not there.")
+
+    def _check_runs(self) -> None:
+        """Refuse what a regular expression could split in too many ways."""
+        if sum(_is_run(token) for token in walk(self.tokens)) > MAX_RUNS:
+            raise ValueError(f"has more than {MAX_RUNS} values of kind text or bytes, or groups of open length.")
+        for token, behind in itertools.pairwise(self.tokens):
+            is_number = isinstance(token, Field) and token.kind.is_number and token.kind.size is None
+            if is_number and not (isinstance(behind, bytes) and not behind[:1].isdigit()):
+                raise ValueError("behind a number of open length must stand a byte or text that is no digit.")
+        for group in walk(self.tokens):
+            if isinstance(group, Group) and group.kind == "interval" and any(_is_run(one) for one in group.tokens):
+                raise ValueError("an interval holds no value of kind text or bytes.")
 
     def _pattern(self, token: Token) -> bytes:
         """A token as a regular expression; what is read of it stands in one group, noted in the slots."""
@@ -233,6 +257,13 @@ class Body:
 
 def _is_run(token: Token) -> bool:
     return isinstance(token, Field) and token.kind.name in {"text", "bytes"}
+
+
+def _is_open(token: Token) -> bool:
+    """Whether it may go on for as long as bytes come."""
+    if isinstance(token, Group):
+        return token.kind != "channel"
+    return isinstance(token, Rest) or (isinstance(token, Field) and token.kind.size is None)
 
 
 def _put_text_number(field: Field, values: Values, problem: str) -> bytes:

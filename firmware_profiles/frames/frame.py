@@ -42,6 +42,7 @@ class Frame:
             raise ValueError(f"frame {text!r}: {problem}") from None
         self.fields = self._body.names
         self.is_open_ended = any(isinstance(token, Rest) for token in tokens)
+        self.ends_openly = self._body.ends_openly
         self.has_options = any(_is_option(token) for token in tokens)
         if self._body.size is not None and self._body.size > MAX_BYTES:
             raise ValueError(f"frame {text!r} has {self._body.size} bytes; at most {MAX_BYTES} are possible.")

@@ -119,6 +119,8 @@ def _fixed_point(name: str, digits: int) -> Kind:
 
 def _unpacked_bcd(name: str, digits: int) -> Kind:
     def put(value: Value | None) -> bytes:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            value = f"{value:0{digits}d}"
         if not isinstance(value, str) or re.fullmatch(f"[0-9]{{{digits}}}", value) is None:
             raise ValueError(f'is not {digits} digits, such as "{"3060601234"[:digits]}".')
         return bytes(int(digit) for digit in value)

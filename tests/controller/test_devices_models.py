@@ -4,7 +4,7 @@ The devices are made up; every expected byte follows from the few lines of profi
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -88,6 +88,16 @@ class Bench:
             await self.clock.advance(0.05)
         raise AssertionError("it never finished")
 
+    async def patiently(self, work: Awaitable[T]) -> T:
+        """Let time pass, also real time, until some work is done."""
+        task = asyncio.ensure_future(work)
+        for _ in range(2000):
+            if task.done():
+                return task.result()
+            await asyncio.sleep(0.01)
+            await self.clock.advance(0.05)
+        raise AssertionError("it never finished")
+
     @property
     def written(self) -> list[str]:
         return [frame.hex(" ").upper() for frame in self.link.frames]
@@ -144,7 +154,7 @@ async def test_a_device_that_does_not_answer_the_greeting_is_stopped_all_the_sam
     bench = Bench(ONE_MOTOR + GREETED)
     await bench.finished(bench.device.connect())
     assert (await bench.finished(bench.device.stop())).proof == "cannot_report"
-    assert bench.written[:3] == ["1E 03 00", "1F", "A0 00"]
+    assert bench.written[:4] == ["A0 00", "1E 03 00", "1F", "A0 00"], "Stop goes before the greeting, and after it"
 
 
 async def test_a_link_that_comes_back_is_greeted_again_and_then_stopped() -> None:
@@ -153,7 +163,7 @@ async def test_a_link_that_comes_back_is_greeted_again_and_then_stopped() -> Non
     bench.link.drop()
     bench.link.log.clear()
     await bench.finished(bench.device.reconnect(20.0))
-    assert bench.written == ["1E 03 00", "1F", "A0 00"]
+    assert bench.written == ["A0 00", "1E 03 00", "1F", "A0 00"]
 
 
 async def test_a_device_that_only_steps_is_taken_down_when_it_is_opened_and_then_counted() -> None:
@@ -218,6 +228,64 @@ async def test_a_toggle_whose_press_was_lost_is_pressed_again() -> None:
     await bench.finished(bench.device.open())
     assert (await bench.finished(bench.device.stop())).proof == "confirmed"
     assert not device.runs
+    await bench.device.close()
+
+
+async def test_a_toggle_that_is_acknowledged_late_is_not_pressed_twice() -> None:
+    device = Toggled(runs=True)
+    bench = Bench(TOGGLE.replace('when = "running"', 'when = "running"\nresponse = true'), device)
+    await bench.finished(bench.device.open())
+    bench.link.acknowledges_after_s = 0.8
+    result = await bench.patiently(bench.device.stop())
+    assert (result.proof, device.runs) == ("confirmed", False)
+    assert bench.written.count("5A") == 1
+
+
+async def test_a_toggle_that_still_says_off_after_it_was_told_to_run_is_stopped_all_the_same() -> None:
+    device = Toggled(runs=False)
+    bench = Bench(TOGGLE, device)
+    await bench.finished(bench.device.open())
+    await bench.finished(bench.device.send(SetLevel("motor", Level(1))))
+    bench.link.say(bytes.fromhex("B0 00"))  # it spins up
+    await bench.finished(bench.device.halt())
+    assert not device.runs
+    await bench.device.close()
+
+
+async def test_a_greeting_that_is_refused_keeps_no_stop_from_being_sent() -> None:
+    bench = Bench(ONE_MOTOR + GREETED)
+    bench.link.refuses = {bytes.fromhex("1E 03 00"): DeviceFaultError("refused.", where="it")}
+    await bench.finished(bench.device.connect())
+    assert (await bench.finished(bench.device.stop())).proof == "cannot_report"
+    assert bench.written[0] == "A0 00"
+
+
+async def test_the_gap_after_a_command_is_kept_before_the_next() -> None:
+    bench = Bench(STEPS)
+    await bench.finished(bench.device.open())
+    await bench.finished(bench.device.send(SetLevel("motor", Level(1))))
+    bench.link.log.clear()
+    await bench.finished(bench.device.send(SetLevel("motor", Level(2))))
+    await bench.finished(bench.device.send(SetLevel("motor", Level(1))))
+    # 01 and its release, 0.1 s apart, and 0.1 s after the release the next press.
+    assert bench.times("02") == [0.2]
+    await bench.device.close()
+
+
+async def test_a_link_that_takes_nothing_is_opened_anew_before_all_presses_are_tried() -> None:
+    bench = Bench(STEPS.replace("presses = 3", "presses = 30\nresponse = true"))
+    await bench.finished(bench.device.open())
+    opens = bench.link.opens
+    bench.link.is_stuck = True
+    stopping = asyncio.ensure_future(bench.device.stop())
+    # Real seconds: two frames, each with and without acknowledgement, that nobody takes; twice, then it is opened anew.
+    while bench.link.opens == opens:
+        await asyncio.sleep(0.02)
+        await bench.clock.advance(0.02)
+    bench.link.is_stuck = False
+    assert bench.written.count("02") == 30, "no press of all those was tried"
+    await bench.patiently(stopping)
+    assert bench.written.count("02") > 30
     await bench.device.close()
 
 

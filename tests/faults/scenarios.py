@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -117,11 +118,19 @@ def bundled() -> dict[str, Profile]:
 
 def _is_stateless(profile: Profile) -> bool:
     table = profile.commands.set_level
-    if table is None or profile.level is None or profile.level.resend_s:
+    if table is None or profile.level is None or profile.level.resend_s or profile.commands.off is not None:
         return False
-    if profile.commands.start is not None or profile.init or profile.keepalive:
+    if profile.level.steps is not None:
         return False
-    return not any("level." in frame or "each channel" in frame for frame in table.frames)
+    if profile.commands.start is not None or profile.init or profile.keepalive or profile.parameters:
+        return False
+    reported = {name for report in profile.reports.values() for text in report.frames for name in _NAMED.findall(text)}
+    names_others = any(word in text for text in table.frames for word in ("level.", "each channel", "{on:"))
+    has_sides = all(channel.region is None or channel.side for channel in profile.channels.values())
+    return has_sides and not names_others and reported <= {"running", "level", "firmware"}
+
+
+_NAMED = re.compile(r"\{([a-z][a-z0-9_.]*):")
 
 
 def draw(seed: int, profile_id: str | None = None) -> Scenario:

@@ -7,6 +7,7 @@ import pytest
 
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import (
+    BadFrame,
     Interval,
     LoadSchedule,
     PauseTimer,
@@ -136,6 +137,9 @@ def test_a_toggle_is_pressed_only_where_it_changes_something() -> None:
     assert sent(codec, SetLevel("motor", Level(1))) == ["5A"]
     assert sent(codec, SetLevel("motor", Level(1))) == []
     assert sent(codec, SetLevel("motor", Level(0))) == ["5A"]
+    codec.feed(bytes([0xB0, 1]))  # from before the press, perhaps: once it is not believed
+    assert sent(codec, SetLevel("motor", Level(0))) == []
+    codec.feed(bytes([0xB0, 1]))
     codec.feed(bytes([0xB0, 1]))  # somebody pressed its button
     assert sent(codec, SetLevel("motor", Level(0))) == ["5A"]
     assert codec.stops_only_when_running
@@ -185,6 +189,30 @@ def test_a_time_that_is_too_long_for_the_timer_is_refused() -> None:
         Codec(profile_from(f"{ALL_AT_ONCE}\n{text}")).encode(SetTimer(601))
 
 
+def test_an_off_says_nothing_about_where_a_device_that_steps_goes_on() -> None:
+    with_off = STEPS.replace('frames = ["A0 {channel.down}", "A0 00"]\npresses = 3', 'frames = ["FF"]')
+    codec = Codec(profile_from(with_off))
+    codec.note_stopped()
+    assert sent(codec, SetLevel("head", Level(1))) == ["A0 11", "A0 00"] * 3 + ["A0 10", "A0 00"]
+
+
+def test_a_share_of_a_level_is_not_at_rest() -> None:
+    codec = Codec(profile_from(ALL_AT_ONCE + '[reports.status]\nframes = ["B0 {level.head:u8*10} {level.foot:u8}"]'))
+    (status,) = codec.feed(bytes.fromhex("B0 09 00"))  # 0.9
+    assert isinstance(status, Status)
+    assert not status.is_at_rest
+
+
+def test_another_device_on_the_same_line_confirms_nothing() -> None:
+    text = (
+        '[parameters.address]\nsays = "it"\ndefault = "7"\n[reports.status]\nframes = ["{address:u8} {running:bool}"]'
+    )
+    codec = Codec(profile_from(ALL_AT_ONCE + text))
+    assert codec.feed(bytes.fromhex("07 00")) == [Status(running=False)]
+    (foreign,) = codec.feed(bytes.fromhex("08 00"))
+    assert isinstance(foreign, BadFrame)
+
+
 def test_a_key_that_cycles_is_pressed_from_where_the_device_says_that_it_is() -> None:
     text = """
 [timer]
@@ -203,6 +231,8 @@ frames = ["B1 {running:bool} {timer_s:u16be}"]
     codec.feed(bytes.fromhex("B1 01 07 08"))  # 1800 s: the third place
     assert len(codec.encode(SetTimer(600))) == 2  # 30, off, 10
     assert len(codec.encode(SetTimer(1800))) == 0
+    codec.note_sent(SetTimer(600))
+    assert len(codec.encode(SetTimer(600))) == 0, "told twice is told once"
 
 
 def test_a_schedule_is_written_as_the_timer_wants_it() -> None:

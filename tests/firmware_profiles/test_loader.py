@@ -142,6 +142,18 @@ def test_a_small_profile_is_complete(tmp_path: Path) -> None:
         ("[channels.head]", '[extra.light]\nframes = ["B0"]\n[channels.head]', "extra.light: no vector pins it"),
         ("[channels.head]", '[keepalive]\nframes = ["B0"]\nperiod_s = 5\n[channels.head]', "keepalive: no vector"),
         ("[channels.head]", '[[init]]\nframe = "B0"\nexpect = "hi"\n[channels.head]', "expects 'hi'"),
+        ("[channels.head]", '[keepalive]\nframes = ["A0 00 03"]\nperiod_s = 5\n[channels.head]', "also set_level"),
+        ("[channels.head]", '[[init]]\nframe = "A0 01 04"\n[channels.head]', "also set_level, which moves the motor"),
+        (
+            "[channels.head]",
+            '[reports.status]\nframes = ["B0 {level.head:u8}"]\n[channels.head]',
+            "the level of every channel",
+        ),
+        (
+            "[channels.head]",
+            '[parameters.level]\nsays = "x"\ndefault = "1"\n[channels.head]',
+            "the name of a value that commands carry",
+        ),
         ("[channels.head]", '[lookups.speed]\n1 = "{x}"\n[channels.head]', "lookups.speed.1"),
         ("[channels.head]", '[parameters.pin]\nsays = "x"\ndefault = "1"\npattern = "["\n[channels.head]', "regular"),
         ("[channels.head]", '[parameters.pin]\nsays = "x"\ndefault = "1"\npattern = "a"\n[channels.head]', "not fit"),

@@ -21,7 +21,10 @@ class ScriptedTransport:
         self.opens = 0
         self.can_open = True
         self.acknowledges = True
+        self.acknowledges_after_s = 0.0
+        self.is_stuck = False
         self.refusal: Exception | None = None
+        self.refuses: dict[bytes, Exception] = {}
         self.answer = answer
         self._clock = clock
         self._on_bytes: Callable[[bytes], None] = lambda _: None
@@ -45,11 +48,17 @@ class ScriptedTransport:
             raise LinkLostError("the link is gone.", where=self.url)
         if self.refusal is not None:
             raise self.refusal
+        if data in self.refuses:
+            raise self.refuses[data]
+        if self.is_stuck:
+            await asyncio.get_running_loop().create_future()  # for ever
         if with_response and not self.acknowledges:
             await asyncio.get_running_loop().create_future()  # for ever
         self.log.append((self._clock.now(), data, with_response))
         for reply in self.answer(data):
             self._on_bytes(reply)
+        if with_response and self.acknowledges_after_s:
+            await asyncio.sleep(self.acknowledges_after_s)
 
     async def read_identity(self) -> Identity:
         return self.identity
