@@ -1,13 +1,14 @@
-"""Encoding and decoding against code written by hand with `struct` that gives the same values and checks the same."""
+"""Encoding and decoding against code written by hand with `struct` that gives and checks the same; loading profiles."""
 
 from __future__ import annotations
 
 import itertools
 import struct
+import tomllib
 
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import SetLevel, Status, Write
-from firmware_profiles.library import find_profile
+from firmware_profiles.library import BUNDLED, find_profile, load_profiles
 from firmware_profiles.units import Level
 from tests.benchmarks.figures import Figure, median_us
 
@@ -33,7 +34,20 @@ def measure() -> list[Figure]:
             "<= 3 x",
             median_us(lambda: decode_by_hand(status)),
         ),
+        Figure(
+            "load all profiles",
+            median_us(load_profiles, rounds=7, per_round=1) / 1000,
+            "ms",
+            "<= 50 ms",
+            median_us(read_plainly, rounds=7, per_round=1) / 1000,
+        ),
+        Figure("load one profile by its id", median_us(lambda: find_profile("jensen"), per_round=20) / 1000, "ms", ""),
     ]
+
+
+def read_plainly() -> list[dict[str, object]]:
+    """The same files through `tomllib` alone."""
+    return [tomllib.loads(path.read_text(encoding="utf-8")) for path in BUNDLED.glob("*.toml")]
 
 
 def encode_by_hand(command: SetLevel) -> tuple[Write, ...]:
