@@ -11,13 +11,13 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from controller.errors import DeviceFaultError, DeviceNotFoundError, LinkLostError, TransportError
 from controller.transports import Identity
 from controller.transports.ble_gatt import FrameWriter, find_endpoints, longest_frame_bytes
-from controller.transports.ble_stack import Told, held_radio, scanner_options
+from controller.transports.ble_stack import Told, client_options, held_radio, scanner_options
 from firmware_profiles.errors import PercussError
 from firmware_profiles.links import Ble, full_uuid
 from firmware_profiles.schema import Profile
@@ -229,11 +229,7 @@ class BleTransport:
         from bleak import BleakClient
 
         hci, adapter = self._parts.hci, self._parts.adapter
-        options: dict[str, Any] = {"bluez": {"adapter": adapter}} if adapter else {}
-        if hci:
-            from controller.transports.bumble_backend import client_backend
-
-            options = {"backend": client_backend(hci, self._passkey, self._ble.mtu)}
+        options = client_options(adapter, hci, passkey=self._passkey, mtu=self._ble.mtu)
         with Told(self._url, "open"):
             device = await self._find()
             client = BleakClient(device, self._on_disconnected, timeout=self._connect_timeout_s, **options)

@@ -6,7 +6,7 @@ bleak is imported inside functions: it costs a third of a second that ``percuss 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from firmware_profiles.errors import PercussError
@@ -65,4 +65,15 @@ def scanner_options(adapter: str | None, hci: str | None) -> Any:
         from controller.transports.bumble_backend import scanner_backend
 
         return {"backend": scanner_backend(hci)}
+    return {"bluez": {"adapter": adapter}} if adapter else {}
+
+
+def client_options(
+    adapter: str | None, hci: str | None, *, passkey: Callable[[], str] | None = None, mtu: int | None = None
+) -> dict[str, Any]:
+    """What a ``BleakClient`` takes for this adapter, or this HCI moniker."""
+    if hci:
+        from controller.transports.bumble_backend import client_backend
+
+        return {"backend": client_backend(hci, passkey, mtu)}
     return {"bluez": {"adapter": adapter}} if adapter else {}

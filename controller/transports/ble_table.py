@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.errors import DeviceNotFoundError
 from controller.transports.ble import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S, Sighting, parse_ble_url
+from controller.transports.ble_stack import client_options, scanner_options
 from firmware_profiles.errors import PercussError
 from firmware_profiles.links import full_uuid
 
@@ -103,11 +104,6 @@ async def _hear(address: str, adapter: str | None, hci: str | None, timeout_s: f
     """
     from bleak import BleakScanner
 
-    options: Any = {"bluez": {"adapter": adapter}} if adapter else {}
-    if hci:
-        from controller.transports.bumble_backend import scanner_backend
-
-        options = {"backend": scanner_backend(hci)}
     heard: list[tuple[Any, Any]] = []
     has_all = asyncio.Event()
 
@@ -117,7 +113,7 @@ async def _hear(address: str, adapter: str | None, hci: str | None, timeout_s: f
             if said.local_name and said.service_uuids:
                 has_all.set()
 
-    async with BleakScanner(hear, **options):
+    async with BleakScanner(hear, **scanner_options(adapter, hci)):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s if sys.platform != "darwin" else timeout_s * 2):
                 await has_all.wait()
@@ -137,12 +133,7 @@ async def _hear(address: str, adapter: str | None, hci: str | None, timeout_s: f
 def _client(device: Any, adapter: str | None, hci: str | None, timeout_s: float) -> BleakClient:
     from bleak import BleakClient
 
-    options: dict[str, Any] = {"bluez": {"adapter": adapter}} if adapter else {}
-    if hci:
-        from controller.transports.bumble_backend import client_backend
-
-        options = {"backend": client_backend(hci, None)}
-    return BleakClient(device, timeout=timeout_s, **options)
+    return BleakClient(device, timeout=timeout_s, **client_options(adapter, hci))
 
 
 def _characteristic(one: Any) -> Characteristic:

@@ -17,7 +17,7 @@ from firmware_profiles.commands import LoadSchedule, SetLevel, SetTimer
 from firmware_profiles.errors import PercussError, ValueRefusedError
 from firmware_profiles.units import Level
 from tests.helpers.manual_clock import ManualClock
-from tests.helpers.profile_text import profile_from
+from tests.helpers.profile_text import TOGGLE, profile_from
 from tests.helpers.scripted_transport import ScriptedTransport
 
 ONE_MOTOR = """
@@ -47,22 +47,6 @@ gap_s = 0.1
 frames = ["02", "00"]
 presses = 3
 gap_s = 0.1
-"""
-
-TOGGLE = """
-[level]
-unit = "switch"
-model = "toggle"
-[channels.motor]
-[commands.toggle]
-frames = ["5A"]
-[commands.stop]
-frames = ["5A"]
-when = "running"
-[commands.query_status]
-frames = ["3F"]
-[reports.status]
-frames = ["B0 {running:bool}"]
 """
 
 T = TypeVar("T")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,8 +14,7 @@ import pytest
 from firmware_profiles.captures import Passed, read_capture
 from firmware_profiles.library import BUNDLED
 from firmware_profiles.loader import load_profile
-from tests.docs.test_documents import ROOT, as_pattern, in_background, without_blank_lines
-from tests.helpers.processes import HANG_S
+from tests.docs.test_documents import ROOT, play
 
 TUTORIAL = ROOT / "docs/tutorial/add-a-device.md"
 BESIDE = ("stranger.toml", "app.jsonl")
@@ -48,30 +46,7 @@ def walked(tmp_path: Path, home: Path) -> Path:
     for name in BESIDE:
         shutil.copy(TUTORIAL.parent / name, tmp_path)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    background: list[subprocess.Popen[str]] = []
-    try:
-        for command, shown in steps():
-            if command.startswith("percuss simulate"):
-                background.append(in_background(command, shown, environment, tmp_path))
-                continue
-            done = subprocess.run(
-                command,
-                shell=True,
-                cwd=tmp_path,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=HANG_S,
-                check=False,
-            )
-            printed = without_blank_lines(done.stdout)
-            assert as_pattern(shown).fullmatch(printed), f"$ {command}\nsays\n{shown}\nbut printed\n{printed}"
-    finally:
-        for process in background:
-            process.terminate()
-            process.communicate()
+    play(steps(), tmp_path, environment)
     return tmp_path
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -62,16 +63,21 @@ def test_every_printed_session_is_true(document: Path, tmp_path: Path) -> None:
     (tmp_path / "evening-legs.toml").write_text(example_routine(), encoding="utf-8")
     (tmp_path / "too-strong.toml").write_text(TOO_STRONG, encoding="utf-8")
     assert shutil.which("percuss", path=environment["PATH"]), "percuss is not installed beside this Python"
+    play(commands(document), tmp_path, environment)
+
+
+def play(steps: Iterable[tuple[str, str]], folder: Path, environment: dict[str, str]) -> None:
+    """Run commands one after the other, simulators beside them, and see that each prints what is shown."""
     background: list[subprocess.Popen[str]] = []
     try:
-        for command, shown in commands(document):
+        for command, shown in steps:
             if command.startswith("percuss simulate"):
-                background.append(in_background(command, shown, environment, tmp_path))
+                background.append(in_background(command, shown, environment, folder))
                 continue
             done = subprocess.run(
                 command,
                 shell=True,
-                cwd=tmp_path,
+                cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

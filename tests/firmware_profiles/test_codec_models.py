@@ -21,7 +21,7 @@ from firmware_profiles.commands import (
 from firmware_profiles.errors import ValueRefusedError
 from firmware_profiles.firmware import FirmwareCodec, Received
 from firmware_profiles.units import Level
-from tests.helpers.profile_text import OVER_SERIAL, profile_from
+from tests.helpers.profile_text import OVER_SERIAL, TOGGLE, profile_from
 
 STEPS = """
 [level]
@@ -44,22 +44,6 @@ presses = 3
 gap_s = 0.1
 [reports.status]
 frames = ["B0 {level.head:u8} {level.foot:u8}"]
-"""
-
-TOGGLE = """
-[level]
-unit = "switch"
-model = "toggle"
-[channels.motor]
-[commands.toggle]
-frames = ["5A"]
-[commands.stop]
-frames = ["5A"]
-when = "running"
-[commands.query_status]
-frames = ["00"]
-[reports.status]
-frames = ["B0 {running:bool}"]
 """
 
 ALL_AT_ONCE = """

@@ -9,7 +9,7 @@ from firmware_profiles.library import BUNDLED, find_profile, load_profiles
 from firmware_profiles.loader import load_profile
 from firmware_profiles.schema import Profile, json_schema
 from firmware_profiles.tomlfile import find_line, parse_toml
-from tests.helpers.profile_text import load_from
+from tests.helpers.profile_text import TOGGLE, load_from
 
 GOOD = (BUNDLED / "theragun-gen4.toml").read_text(encoding="utf-8")
 
@@ -185,29 +185,14 @@ writes = ["1E 01 02 03 04 00"]
 
 
 def test_a_toggle_may_stop_only_what_runs(tmp_path: Path) -> None:
-    text = """
-[level]
-unit = "switch"
-model = "toggle"
-[channels.motor]
-[commands.toggle]
-frames = ["5A"]
-[commands.stop]
-frames = ["5A"]
-when = "running"
-[commands.query_status]
-frames = ["00"]
-[reports.status]
-frames = ["B0 {running:bool}"]
-"""
     pins = "".join(
         f'[[vectors]]\nsource = "made up"\ncommand = "{name}"\nwrites = ["{data}"]\n'
-        for name, data in (("toggle", "5A"), ("stop", "5A"), ("query_status", "00"))
+        for name, data in (("toggle", "5A"), ("stop", "5A"), ("query_status", "3F"))
     )
     pins += '[[vectors]]\nsource = "made up"\nreport = "status"\nframe = "B0 01"\ndecoded = { running = true }\n'
-    assert load_from(tmp_path, text + pins).commands.stop is not None
+    assert load_from(tmp_path, TOGGLE + pins).commands.stop is not None
     with pytest.raises(ProfileError, match="only toggles needs"):
-        load_from(tmp_path, text.replace("[commands.query_status]", "[extra.x]") + pins)
+        load_from(tmp_path, TOGGLE.replace("[commands.query_status]", "[extra.x]") + pins)
 
 
 @given(st.text(max_size=200))

@@ -32,6 +32,24 @@ baud = 9600
 """
 
 
+TOGGLE = """
+[level]
+unit = "switch"
+model = "toggle"
+[channels.motor]
+[commands.toggle]
+frames = ["5A"]
+[commands.stop]
+frames = ["5A"]
+when = "running"
+[commands.query_status]
+frames = ["3F"]
+[reports.status]
+frames = ["B0 {running:bool}"]
+"""
+"""A device with one key, which says whether it runs."""
+
+
 def profile_from(text: str, link: str = OVER_BLE, roles: str = '["massager"]') -> Profile:
     """The profile that a piece of TOML completes; its vectors are not asked for."""
     whole = HEAD.replace("ROLES", roles) + link + text
