@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -57,7 +58,11 @@ def scan(timeout_s: float, adapter: str | None, shows_all: bool, as_json: bool) 
 @click.option("--bond", is_flag=True, help="Also bond with it, where the device asks for it.")
 @click.option("--passkey", metavar="DIGITS", help="The six digits that the device shows, for --bond.")
 @click.option(
-    "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="What this one device has, such as its PIN."
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="What this device has, such as its PIN; asked for.",
 )
 @click.option("--adapter", help=ADAPTER_HELP)
 @click.option(
@@ -91,7 +96,6 @@ def pair(
     from firmware_profiles.library import find_profile
     from firmware_profiles.matching import choose_profile
 
-    given = _name_values(parameters)
     registry = Registry()
     known = registry.devices()
     profile = find_profile(profile_id) if profile_id is not None else None
@@ -106,6 +110,7 @@ def pair(
         profile = profile or choose_profile(list(found.candidates), device=found.name or found.url)
     if profile is None:
         raise AssertionError("a profile was chosen above")
+    given = _name_values(parameters, profile)
     same = next((other for other, device in known.items() if device.url == url), None)
     name = name or same or pairing.suggest_name(found_name, profile, set(known))
     say(f"pairing {name} ({profile.name}) …")
@@ -203,11 +208,20 @@ def _signal_cell(found: Found) -> str:
     return "" if found.rssi_dbm is None else f"{found.rssi_dbm} dBm"
 
 
-def _name_values(parameters: Sequence[str]) -> dict[str, str]:
-    pairs = [parameter.partition("=") for parameter in parameters]
-    if any(not name or not equals for name, equals, _ in pairs) or len({name for name, _, _ in pairs}) < len(pairs):
-        raise click.BadParameter("each is NAME=VALUE, and each name once.", param_hint="--parameter")
-    return {name: value for name, _, value in pairs}
+def _name_values(parameters: Sequence[str], profile: Profile) -> dict[str, str]:
+    """The parameters by name. One without a value is asked for: a PIN has no place among a process's arguments."""
+    values: dict[str, str] = {}
+    for parameter in parameters:
+        name, equals, value = parameter.partition("=")
+        if not name or name in values:
+            raise click.BadParameter("each is NAME=VALUE, and each name once.", param_hint="--parameter")
+        known = profile.parameters.get(name)
+        if not equals and known is not None:
+            value = str(click.prompt(known.says, hide_input=known.secret and sys.stdin.isatty(), err=True))
+        elif not equals:
+            raise click.BadParameter(f"{name!r} needs a value: {name}=….", param_hint="--parameter")
+        values[name] = value
+    return values
 
 
 def _is_url(target: str | None) -> bool:

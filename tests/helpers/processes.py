@@ -18,15 +18,15 @@ HANG_S = 100
 """Far above what any command takes: a hang becomes a failure that shows what was printed."""
 
 
-def percuss(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def percuss(*arguments: str, typed: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; ``typed`` is what it finds on stdin."""
     return subprocess.run(
         [*PERCUSS, *arguments],
         capture_output=True,
         text=True,
         timeout=HANG_S,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=typed or "",
         env={**os.environ, **environment},
     )
 
