@@ -89,9 +89,12 @@ def speed_for(profile: Profile) -> float:
     """
     table, level = profile.commands.step_up, profile.level
     if table is None or level is None:
-        gap_s = max(profile.write_gap_s(is_stream=False), profile.write_gap_s(is_stream=True))
+        commands = profile.commands.given().values()
+        gaps_s = (profile.write_gap_s(is_stream=False), profile.write_gap_s(is_stream=True))
+        gap_s = max(*gaps_s, *(command.gap_s * len(command.frames) for command in commands))
         return min(FASTEST, LATE_S / (2 * gap_s)) if gap_s else FASTEST
-    presses_s = (level.levels().full + 1) * len(table.frames) * max(table.gap_s, profile.write_gap_s(is_stream=False))
+    # Down from wherever it is, which nobody knows after an "off", and then up.
+    presses_s = 2 * (level.levels().full + 1) * len(table.frames) * max(table.gap_s, profile.write_gap_s(is_stream=False))
     return min(FASTEST, SPAN_S * 2 / 3 / presses_s) if presses_s else FASTEST
 
 
