@@ -13,6 +13,9 @@ from tests.faults.limits import PLACES
 from tests.faults.scenarios import FAULTS, Act, bundled, draw
 from tests.faults.world import play
 
+pytestmark = pytest.mark.timeout(600)
+"""Hundreds of scenarios; on a machine that is busy with other things they take their time."""
+
 SCENARIOS = 150
 ENOUGH = 60
 """Within how many seeds a broken double must be caught; by far the most take half of it."""

@@ -94,7 +94,8 @@ def speed_for(profile: Profile) -> float:
         gap_s = max(*gaps_s, *(command.gap_s * len(command.frames) for command in commands))
         return min(FASTEST, LATE_S / (2 * gap_s)) if gap_s else FASTEST
     # Down from wherever it is, which nobody knows after an "off", and then up.
-    presses_s = 2 * (level.levels().full + 1) * len(table.frames) * max(table.gap_s, profile.write_gap_s(is_stream=False))
+    press_s = len(table.frames) * max(table.gap_s, profile.write_gap_s(is_stream=False))
+    presses_s = 2 * (level.levels().full + 1) * press_s
     return min(FASTEST, SPAN_S * 2 / 3 / presses_s) if presses_s else FASTEST
 
 
