@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -9,17 +10,22 @@ import click
 from controller.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from firmware_profiles.capabilities import Role
+    from firmware_profiles.schema import Profile
     from routines.preview import Row
     from routines.timeline import Timeline
 
 
-def print_plan(timeline: Timeline, *, as_json: bool) -> None:
-    """Print the spans of a timeline: a table with a clock, or one JSON object."""
+def print_plan(timeline: Timeline, profiles: Mapping[Role, Profile], *, as_json: bool) -> None:
+    """Print the spans of a timeline and what the timers will do: a table with a clock, or one JSON object."""
     from controller.cli.display import clock_text
+    from controller.timekeeping import foretell
     from routines.preview import rows
 
+    timers = foretell(timeline, profiles)
     if as_json:
-        print_json({"routine": timeline.routine, "duration_s": timeline.duration_s, "steps": rows(timeline)})
+        plan = {"routine": timeline.routine, "duration_s": timeline.duration_s, "steps": rows(timeline)}
+        print_json({**plan, "timers": timers})
         return
     print_table(
         ("at", "for", "where", "how", "asked", "note"),
@@ -36,6 +42,8 @@ def print_plan(timeline: Timeline, *, as_json: bool) -> None:
         ],
         title=f"{timeline.routine}, {clock_text(timeline.duration_s)}",
     )
+    for line in timers:
+        click.echo(line)
     if timeline.closing_note:
         click.echo(timeline.closing_note)
 

@@ -10,7 +10,8 @@ import click
 from controller.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from firmware_profiles.capabilities import Capabilities, Role
+    from firmware_profiles.capabilities import Role
+    from firmware_profiles.schema import Profile
 
 
 @click.group()
@@ -54,10 +55,12 @@ def show(routine: str, profile_id: str | None, as_json: bool) -> None:
     from routines.library import find_routine
     from routines.planner import plan
 
-    devices: dict[Role, Capabilities] = {}
+    profiles: dict[Role, Profile] = {}
     if profile_id is not None:
-        devices["massager"] = find_profile(profile_id).capabilities()
-    print_plan(plan(find_routine(routine), devices), as_json=as_json)
+        profile = find_profile(profile_id)
+        profiles["massager" if "massager" in profile.roles else "timer"] = profile
+    devices = {role: profile.capabilities() for role, profile in profiles.items()}
+    print_plan(plan(find_routine(routine), devices), profiles, as_json=as_json)
 
 
 @routines.command()

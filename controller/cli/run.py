@@ -152,9 +152,10 @@ async def _run(
                 simulator = await stack.enter_async_context(simulation.started_simulator(simulated, speed=wishes.speed))
                 bindings[role] = binding.bind_simulator(simulator)
         elif dry_run:
-            timeline = running.plan_for(plan, bindings)
+            planned = bindings
+            timeline = running.plan_for(plan, planned)
         if dry_run:
-            print_plan(timeline, as_json=as_json)
+            print_plan(timeline, {role: each.profile for role, each in planned.items()}, as_json=as_json)
             return
         ask_where_needed(bindings)
         ended, happened = await drive(plan, bindings, wishes, as_json=as_json)
@@ -216,7 +217,9 @@ def _choose_massager(bindings: dict[Role, Binding]) -> str | None:
     from controller.registry import Registry
     from controller.service.binding import bind_paired
 
-    names = [name for name in sorted(Registry().devices()) if name not in {b.name for b in bindings.values()}]
+    bound = {binding.name for binding in bindings.values()}
+    paired = {name: device.profile for name, device in sorted(Registry().devices().items()) if name not in bound}
+    names = [name for name, profile in paired.items() if _may_massage(profile)]
     if len(names) > 1:
         raise click.UsageError(f"Which device? Say --on {' or --on '.join(names)}.")
     if names:
@@ -224,8 +227,20 @@ def _choose_massager(bindings: dict[Role, Binding]) -> str | None:
         return None
     if bindings:
         return None
-    say(f"nothing is paired: running on a simulator ({DEFAULT_SIMULATOR}). Pair a device with `percuss pair`.")
+    what = "no massager" if paired else "nothing"
+    say(f"{what} is paired: running on a simulator ({DEFAULT_SIMULATOR}). Pair a device with `percuss pair`.")
     return DEFAULT_SIMULATOR
+
+
+def _may_massage(profile_id: str) -> bool:
+    """Whether a paired device may be the massager; one whose profile is gone may, so that binding it says so."""
+    from firmware_profiles.errors import PercussError
+    from firmware_profiles.library import find_profile
+
+    try:
+        return "massager" in find_profile(profile_id).roles
+    except PercussError:
+        return True
 
 
 def _seconds(text: str) -> float:

@@ -24,9 +24,10 @@ from controller.timekeeping import OwnTimer, RoutineTimer
 from controller.transports import open_url
 from firmware_profiles.capabilities import Capabilities, Role
 from firmware_profiles.commands import Interval
-from routines.bounds import Bound
+from routines.bounds import Bound, least_session_s
 from routines.errors import PlanRefusedError
 from routines.schedule import intervals_of
+from routines.schema import SESSION_MAX_S
 from routines.timeline import Timeline
 
 Plan = Callable[[Mapping[Role, Capabilities], Sequence[Bound]], Timeline]
@@ -138,7 +139,6 @@ class _Running:
         self._devices: dict[Role, Device] = {}
         self._timers: list[RoutineTimer | OwnTimer] = []
         self.has_begun = False
-        self._is_at_rest = True
 
     def _tell(self, event: Event) -> None:
         # Apart: whatever becomes of a display, what happens is written down.
@@ -150,22 +150,21 @@ class _Running:
     async def run(self, started: Callable[[Session], None], locks: Sequence[int]) -> SessionEnded:
         # It keeps the locks too: nobody drives a device that a guardian is still stopping.
         guardian = Guardian(keeps=locks)
+        session: Session | None = None
         try:
             for role, binding in self._bindings.items():
                 device = build_device(binding, clock=self._clock, emit=self._tell)
                 await device.open()
                 self._devices[role] = device
             timer = self._take_routine_timer()
-            session = self._session()
-            self._set_timers(session, timer)
-            guardian.on_death = lambda why: session.stop(f"{why}, and nothing runs unguarded.")
+            session = prepared = self._session()
+            await self._set_timers(session, timer)
+            guardian.on_death = lambda why: prepared.stop(f"{why}, and nothing runs unguarded.")
             moving = [self._bindings[role] for role in self._devices]
             await guardian.guard([make_ward(b.name, b.url, b.profile) for b in moving])
             started(session)
             self.has_begun = True
-            self._is_at_rest = False
             ended = await session.run()
-            self._is_at_rest = ended.outcome != "stop_unconfirmed"
             if self._announce.failure is not None:
                 raise self._announce.failure
             return ended
@@ -173,7 +172,7 @@ class _Running:
             for each in (*self._timers, *self._devices.values()):
                 with suppress(TransportError):
                     await each.close()
-            if self._is_at_rest:
+            if session is None or not self.has_begun or session.is_at_rest:
                 guardian.release()
             else:
                 guardian.hand_over()
@@ -183,12 +182,14 @@ class _Running:
         timer = self._devices.get("timer")
         return self._devices.pop("timer") if timer is not None and timer.profile.level is None else None
 
-    def _set_timers(self, session: Session, timer: Device | None) -> None:
+    async def _set_timers(self, session: Session, timer: Device | None) -> None:
         def left() -> Sequence[Interval]:
             return intervals_of(session.left())
 
         if timer is not None:
-            self._timers.append(RoutineTimer(timer, left, self._tell))
+            routine_timer = RoutineTimer(timer, left, self._tell)
+            self._timers.append(routine_timer)
+            await routine_timer.prepare()
         massager = self._devices.get("massager")
         if massager is not None and massager.profile.timer is not None:
             self._timers.append(OwnTimer(massager, left, self._tell))
@@ -204,6 +205,7 @@ class _Running:
             can_be_resumed=self._wishes.can_be_resumed,
             asks_pain=self._wishes.asks_pain,
             pain_before=self._wishes.pain_before,
+            longest_s=least_session_s(self._bounds, SESSION_MAX_S, "")[0],
         )
         self._announce.on_failure = lambda: session.stop("percuss itself failed")
         loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from controller.events import (
     Event,
     IntensityChanged,
     KeyAwaited,
+    Listener,
     RequestRefused,
     SessionEnded,
     SessionPaused,
@@ -32,6 +34,7 @@ from tests.helpers.manual_clock import ManualClock
 from tests.helpers.scripted_transport import ScriptedGun, ScriptedTransport
 
 GUN = load_profiles()[0]["theragun-gen4"]
+LAMP = load_profiles()[0]["lcus-relay"]
 LEVELS = GUN.levels
 
 
@@ -54,33 +57,38 @@ def move(region: str) -> Span:
 
 
 class Stage:
-    """A session that a test runs by hand."""
+    """A session that a test runs by hand; with ``has_lamp`` a relay plays the timer."""
 
-    def __init__(self, spans: Iterable[Span], **options: bool) -> None:
+    def __init__(self, spans: Iterable[Span], *, has_lamp: bool = False, **options: Any) -> None:
         self.clock = ManualClock()
         self.gun = ScriptedGun()
         self.link = ScriptedTransport(self.clock, self.gun)
         self.events: list[Event] = []
-        device = Device("gun", GUN, self.link, clock=self.clock, emit=self.events.append)
+        self.emit: Listener = self.events.append
+        device = Device("gun", GUN, self.link, clock=self.clock, emit=lambda event: self.emit(event))
         devices: dict[Role, Device] = {"massager": device}
         self.device = device
-        timeline = Timeline("test", tuple(spans), ("massager",))
+        self.lamp_link = ScriptedTransport(self.clock)
+        if has_lamp:
+            devices["timer"] = Device("lamp", LAMP, self.lamp_link, clock=self.clock, emit=lambda e: self.emit(e))
+        timeline = Timeline("test", tuple(spans), tuple(devices))
         self.session = Session(
             timeline,
             devices,
             Supervisor(timeline, devices, (), self.clock),
             clock=self.clock,
-            emit=self.events.append,
+            emit=lambda event: self.emit(event),
             **options,
         )
         self.start_s = 0.0
         self.running: asyncio.Task[SessionEnded]
 
     async def begin(self) -> "Stage":
-        opening = asyncio.ensure_future(self.device.open())
-        while not opening.done():
-            await self.clock.advance(0.05)
-        await opening
+        for device in self.session._devices.values():
+            opening = asyncio.ensure_future(device.open())
+            while not opening.done():
+                await self.clock.advance(0.05)
+            await opening
         self.link.log.clear()
         self.running = asyncio.ensure_future(self.session.run())
         await self.clock.settle()
@@ -136,7 +144,7 @@ async def test_a_late_session_never_makes_a_bigger_step_or_a_shorter_hold() -> N
 async def test_spans_follow_each_other_without_drift() -> None:
     stage = await Stage([move("calves"), place("calves"), move("heel"), place("heel")]).begin()
     starts: list[float] = []
-    stage.session._emit = lambda event: (  # only to see the clock at each event
+    stage.emit = lambda event: (  # only to see the clock at each event
         starts.append(stage.clock.now() - stage.start_s) if isinstance(event, SpanStarted) else None
     )
     await stage.end()
@@ -275,6 +283,7 @@ async def test_an_exception_on_the_way_stops_the_device_first(monkeypatch: pytes
     assert stage.gun.rpm == 0
     assert isinstance(stage.running.exception(), ZeroDivisionError)
     assert stage.told(DeviceStopped) == [DeviceStopped("gun", "confirmed", 1)]
+    assert stage.session.is_at_rest, "nobody need stop it once more"
 
 
 async def test_a_listener_that_fails_does_not_come_between_a_stop_and_the_wire() -> None:
@@ -287,7 +296,7 @@ async def test_a_listener_that_fails_does_not_come_between_a_stop_and_the_wire()
 
     stage = Stage([place("calves")])
     announce = Announcer(fail_at_the_third)
-    stage.device._emit = stage.session._emit = announce
+    stage.emit = announce
     announce.on_failure = lambda: stage.session.stop("broken")
     await stage.begin()
     ended = await stage.end()
@@ -328,7 +337,8 @@ async def test_a_link_that_stays_lost_is_loud() -> None:
     stage.link.can_open = False
     ended = await stage.end()
     assert ended.outcome == "stop_unconfirmed"
-    assert "PRESS ITS BUTTON" in ended.reason
+    assert "gun did not confirm that it stopped: PRESS ITS BUTTON" in ended.reason
+    assert not stage.session.is_at_rest
 
 
 async def test_a_device_that_disobeys_ends_the_session() -> None:
@@ -419,18 +429,10 @@ async def test_a_signal_may_never_drive_a_massager() -> None:
 
 
 async def test_of_two_lost_devices_the_one_in_reach_is_stopped_without_waiting_for_the_other() -> None:
-    stage = Stage([place("calves", duration_s=100.0)])
-    lamp_link = ScriptedTransport(stage.clock)
-    lamp = Device("lamp", load_profiles()[0]["lcus-relay"], lamp_link, clock=stage.clock, emit=stage.events.append)
-    stage.session._devices = {"massager": stage.device, "timer": lamp}
-    lamp.on_fault = lambda problem: stage.session._fault(lamp, problem)
-    opening = asyncio.ensure_future(lamp.open())
-    await stage.clock.advance(0.1)
-    await opening
-    await stage.begin()
+    stage = await Stage([place("calves", duration_s=100.0)], has_lamp=True).begin()
     await stage.clock.advance(15.0)
-    lamp_link.can_open = False
-    lamp_link.drop()
+    stage.lamp_link.can_open = False
+    stage.lamp_link.drop()
     stage.link.drop()
     assert stage.gun.rpm > 0
     await stage.clock.advance(1.0)

@@ -111,7 +111,7 @@ def test_only_sessions_send_levels_and_only_three_places_open_a_device() -> None
             if isinstance(node, ast.Attribute) and node.attr == "send" and "device" in ast.unparse(node.value):
                 sends.add(path.relative_to(ROOT / "controller").as_posix())
     assert builds == {"service/running.py", "service/emergency.py", "service/pairing.py"}
-    assert sends == {"sessions.py", "timekeeping.py"}
+    assert sends == {"sessions/session.py", "timekeeping.py"}
     assert "SetLevel" not in (ROOT / "controller/timekeeping.py").read_text(encoding="utf-8"), "timers move nothing"
 
 

@@ -75,3 +75,13 @@ def test_a_bed_is_told_to_switch_itself_off_after_the_session(tmp_path: Path) ->
         # As the source has its keys: 5F for ten minutes, 63 for twenty, 61 for thirty.
         written = [line["hex"].split()[3] for line in bed.recorded("rx")]
         assert [key for key in written if key in {"5F", "63", "61"}] == ["5F"]
+
+
+def test_a_timer_that_is_paired_alone_is_not_taken_for_the_massager(tmp_path: Path) -> None:
+    with simulator(tmp_path, "gymnext-flex", "--ble", "--speed", SPEED) as timer:
+        assert percuss("pair", timer.url, "--profile", "gymnext-flex", "--as", "flex").returncode == 0
+    alone = percuss("run", "piriformis-release", "--dry-run")
+    assert alone.returncode == 0, alone.stderr
+    assert "no massager is paired: running on a simulator" in alone.stderr
+    with_timer = percuss("run", "piriformis-release", "--on", "timer=flex", "--dry-run")
+    assert "shows the whole routine" in with_timer.stdout

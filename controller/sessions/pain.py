@@ -1,0 +1,44 @@
+"""What a session asks about pain, and what the answers mean."""
+
+from __future__ import annotations
+
+from controller.events import Listener, PainAsked, PainMoment, PainTold
+from routines.dose import pain_stops
+from routines.timeline import Span
+
+NERVE_SIGN_STOPS = "Tingling, numbness and shooting pain end a session at once. If they stay, ask a doctor."
+
+
+class PainQuestions:
+    """Before, between the places and after. ``before`` is the answer that was given beforehand, 0 to 10."""
+
+    def __init__(self, emit: Listener, before: int | None) -> None:
+        self.before = before
+        self.moment: PainMoment | None = None
+        self.worked: Span | None = None
+        """What was worked last."""
+        self._emit = emit
+
+    def ask(self, moment: PainMoment) -> None:
+        """Ask; an answer is open until it is told or `drop` is called."""
+        self.moment = moment
+        self._emit(PainAsked(moment))
+
+    def drop(self) -> None:
+        """Ask no longer."""
+        self.moment = None
+
+    def tell(self, score: int) -> str | None:
+        """Take the answer, 0 to 10: why everything must stop, or None."""
+        moment = self.moment or "between"
+        place = self.worked if moment != "before" else None
+        self._emit(PainTold(moment, score, place.region if place else None, place.side if place else None))
+        if moment == "before":
+            self.before = score
+        self.moment = None
+        return pain_stops(None if moment == "before" else self.before, score)
+
+    def tell_nerve_sign(self) -> None:
+        """Note tingling, numbness or shooting pain."""
+        place = self.worked
+        self._emit(PainTold("between", None, place.region if place else None, place.side if place else None))
