@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from firmware_profiles.capabilities import Place
+
 Outcome = Literal["done", "stopped", "refused", "link_lost", "device_fault", "stop_unconfirmed"]
 StopProof = Literal["confirmed", "cannot_report", "unconfirmed"]
 """Whether the device said that it is at rest; ``cannot_report`` when its protocol has no way to say so."""
@@ -24,7 +26,10 @@ class SessionStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpanStarted:
-    """The person should now move, work or rest. ``mono_s`` is `time.monotonic`, shared by all processes here."""
+    """The person should now move, work or rest. ``mono_s`` is `time.monotonic`, shared by all processes here.
+
+    ``also`` are the places that are worked at the same time as the one of ``region`` and ``side``.
+    """
 
     index: int
     kind: str
@@ -35,6 +40,7 @@ class SpanStarted:
     is_driven: bool
     note: str
     mono_s: float
+    also: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,7 @@ class PainTold:
     score: int | None
     region: str | None = None
     side: str | None = None
+    also: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from controller.events import (
     SpanStarted,
     TimerFailed,
 )
-from firmware_profiles.capabilities import Role
+from firmware_profiles.capabilities import MASSAGERS, Role
 from firmware_profiles.commands import (
     Command,
     Interval,
@@ -62,8 +62,9 @@ def foretell(timeline: Timeline, profiles: Mapping[Role, Profile]) -> list[str]:
     told = []
     if (timer := profiles.get("timer")) is not None:
         told.append(f"{timer.name}: {_foretell_timer(timeline, timer)}")
-    massager = profiles.get("massager")
-    if massager is not None and massager.timer is not None and any(span.drives for span in timeline.spans):
+    for massager in (profiles[role] for role in MASSAGERS if role in profiles):
+        if massager.timer is None or not any(span.drives for span in timeline.spans):
+            continue
         duration_s = massager.timer.at_least(math.ceil(timeline.duration_s + MARGIN_S))
         if duration_s is None:
             told.append(f"{massager.name}: its own timer is too short for this session and is left alone.")

@@ -10,7 +10,37 @@ from typing import Literal
 
 from firmware_profiles.units import FULL_PPM, Level, Percent, Ppm
 
-Role = Literal["massager", "timer"]
+Kind = Literal["massager", "timer"]
+"""What a device can be."""
+
+Role = Literal["massager", "massager2", "timer"]
+"""The part that a device has in a session: there may be a second massager."""
+
+MASSAGERS: tuple[Role, Role] = ("massager", "massager2")
+
+
+def kind_of(role: Role) -> Kind:
+    """What a device must be for a role."""
+    return "timer" if role == "timer" else "massager"
+
+
+Side = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One region of the body; ``side`` is None for both sides at once."""
+
+    region: str
+    side: Side | None = None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that it is about."""
+        return (self.side,) if self.side is not None else ("left", "right")
+
+    def __str__(self) -> str:
+        return f"{self.side or ''} {self.region.replace('_', ' ')}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +99,7 @@ class Channel:
     name: str
     levels: Levels
     region: str | None = None
-    side: Literal["left", "right"] | None = None
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +107,7 @@ class Capabilities:
     """What one device offers. ``channels`` is in the profile's order; ``cap`` holds it below its full scale."""
 
     profile: str
-    roles: tuple[Role, ...]
+    roles: tuple[Kind, ...]
     channels: Mapping[str, Channel]
     cap_percent: Percent
     cap_reason: str

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role
+from firmware_profiles.capabilities import Capabilities, Channel, Kind, Levels
 from firmware_profiles.links import Ble, HexBytes, Identifier, Match, Serial, Table
 from firmware_profiles.units import Level, Percent, Ppm
 
@@ -271,7 +271,7 @@ class Profile(Table):
     schema_: Literal[1] = Field(alias="schema")
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
     name: str = Field(min_length=1)
-    roles: tuple[Role, ...] = Field(min_length=1)
+    roles: tuple[Kind, ...] = Field(min_length=1)
     confidence: Confidence
     verified_on_hardware: bool
     dead_man: str = Field(pattern=DEAD_MAN)

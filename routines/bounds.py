@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from firmware_profiles.capabilities import Side
 from routines.schema import Intensity
-from routines.timeline import Side
 
 
 @dataclass(frozen=True, slots=True)

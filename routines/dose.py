@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from firmware_profiles.capabilities import Side
 from routines.bounds import Bound
 from routines.schema import Intensity
-from routines.timeline import Side
 
 DAY_S = 86_400.0
 DAY_MAX_S = 300.0
@@ -38,7 +38,7 @@ PAIN_STOP_RISE = 2
 
 GENTLE = Intensity(word="gentle")
 
-Moment = Literal["before", "between", "after"]
+Moment = Literal["before", "between", "after", "next_day"]
 
 
 @dataclass(frozen=True, slots=True)

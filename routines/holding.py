@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from firmware_profiles.capabilities import Capabilities, Channel, Role
+from firmware_profiles.capabilities import Capabilities, Channel, Role, Side
 from routines.bounds import Bound, least_left_s, refusal
 from routines.errors import PlanRefusedError
 from routines.limits import above_cap, drive, hand_setting, lower_advice, strength, too_strong
 from routines.regions import Refusal, Region, UnknownRegion, find_region, strictest_regions
 from routines.schema import Intensity
-from routines.timeline import Drive, Side, Span, Timeline
+from routines.timeline import Drive, Span, Timeline
 
 _NAME_IT = "Name the region with --region: its own limits then hold."
 
@@ -135,7 +135,7 @@ def _drive(
     if wanted.is_above_cap and not is_switch:
         advice = lower_advice(wanted, channel)
         raise _refusal("intensity", above_cap(intensity, wanted), advice if place else f"{advice} {_NAME_IT}")
-    made = drive("massager", channel, wanted, technique="percussion", duration_s=duration_s)
+    made = drive("massager", channel, [(0.0, wanted)], technique="percussion", duration_s=duration_s)
     if made is None:
         raise _refusal("intensity", f"Too little: {too_strong(massager, channel, wanted)}.", "Ask for more.")
     return made, f"Set the strength on the device by hand: {hand_setting(wanted)}." if is_switch else ""

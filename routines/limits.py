@@ -6,15 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role
+from firmware_profiles.capabilities import Capabilities, Channel, Levels, Role, Side
 from firmware_profiles.units import FULL_PPM, Level, Percent
 from routines.bounds import Bound
 from routines.regions import Region, strictest_regions
-from routines.schema import Intensity
-from routines.timeline import Drive, Side
-
-GROWING_TECHNIQUES = frozenset({"hold", "pressure-and-release"})
-"""Those whose pressure grows in two or three stages (Szajkowski 2025, Clin Pract 15:125)."""
+from routines.schema import GROWING_TECHNIQUES, Intensity
+from routines.timeline import OFF, Drive
 
 _ROUNDING_PPM = 1e-6
 
@@ -139,21 +136,30 @@ def _held_caps(
 
 
 def drive(
-    role: Role, channel: Channel, wanted: Strength, *, technique: str, duration_s: float, ramp_s: float = 0.0
+    role: Role,
+    channel: Channel,
+    points: Sequence[tuple[float, Strength]],
+    *,
+    technique: str,
+    duration_s: float,
+    ramp_s: float = 0.0,
 ) -> Drive | None:
-    """The drive that keeps a channel at or below what is asked; None when even its lowest level is above that."""
+    """The drive that keeps a channel at or below what is asked; None when even its lowest level is above all of it.
+
+    ``points`` are (seconds from the start, what is asked from then on); the first is at 0.
+    """
     levels = channel.levels
+    wanted = points[0][1]
     if levels.is_switch:
         on = levels.lowest
-        return Drive(role, channel.name, levels, ((0.0, on),), on, on, wanted.cap.reason, ramp_s)
-    asked, gentle, cap = (
-        levels.not_above(levels.percent_of_ppm(ppm)) for ppm in (wanted.asked_ppm, wanted.gentle_ppm, wanted.cap.ppm)
-    )
-    if asked == 0:
+        switched = tuple((at_s, on if point.asked_ppm else OFF) for at_s, point in points)
+        return Drive(role, channel.name, levels, switched, on, on, wanted.cap.reason, ramp_s)
+    gentle, cap = (levels.not_above(levels.percent_of_ppm(ppm)) for ppm in (wanted.gentle_ppm, wanted.cap.ppm))
+    targets = tuple((at_s, levels.not_above(levels.percent_of_ppm(point.asked_ppm))) for at_s, point in points)
+    if not any(level for _, level in targets):
         return None
-    targets: tuple[tuple[float, Level], ...] = ((0.0, asked),)
     if technique in GROWING_TECHNIQUES:
-        targets = _stages(levels, max(gentle, levels.lowest), asked, duration_s)
+        targets = _stages(levels, max(gentle, levels.lowest), targets[0][1], duration_s)
     return Drive(role, channel.name, levels, targets, gentle, cap, wanted.cap.reason, ramp_s)
 
 

@@ -13,11 +13,15 @@ from routines.schema import RoutineFile, Step
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A routine that was read and checked. ``text`` is the file's, kept so that errors can name its lines."""
+    """A routine that was read and checked. ``text`` is the file's, kept so that errors can name its lines.
+
+    ``step_lines`` says in which line each step stands, where the text is no TOML.
+    """
 
     path: Path
     file: RoutineFile
     text: str = field(repr=False)
+    step_lines: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:
@@ -51,7 +55,9 @@ class Routine:
 
     def line(self, step: int, key: str = "") -> int:
         """The line in the file, from 1, of a step (from 0) or of one of its keys."""
-        return find_line(self.text, ("steps", step, key) if key else ("steps", step))
+        if self.step_lines:
+            return self.step_lines[step]
+        return find_line(self.text, ("steps", step, *key.split(".")) if key else ("steps", step))
 
 
 def load_routine(path: Path) -> Routine:

@@ -6,29 +6,18 @@ The only error is PlanRefusedError. What a device cannot do becomes a step by ha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from firmware_profiles.capabilities import Capabilities, Channel, Role
-from firmware_profiles.commands import SetLevel
-from routines.bounds import Bound, least_left_s, least_session_s, refusal
-from routines.errors import PlanRefusedError
+from firmware_profiles.capabilities import MASSAGERS, Capabilities, Role, Side
+from routines.bounds import Bound, least_session_s
+from routines.draft import ROUNDING_S, Draft, Piece
 from routines.holding import plan_hold
-from routines.limits import (
-    BY_HAND,
-    HAND,
-    Strength,
-    above_cap,
-    drive,
-    hand_setting,
-    lower_advice,
-    strength,
-    too_strong,
-)
 from routines.loader import Routine
-from routines.regions import Refusal, Region, UnknownRegion, find_region, regions
-from routines.schema import DRIVEN_TECHNIQUES, NEEDS_NO_PLACE, SESSION_MAX_S, Step, parse_intensity
-from routines.timeline import OFF, Cue, Drive, Side, Span, SpanKind, Timeline
-from routines.wording import move_cue, move_note, rest_cue, work_cue
+from routines.motors import Motors, motors_at_once, motors_of
+from routines.schema import NEEDS_NO_PLACE, SESSION_MAX_S, Step
+from routines.signals import with_signals
+from routines.timeline import Span, SpanKind, Timeline
+from routines.wording import at_once_cue, move_cue, move_note, rest_cue, work_cue
 
 __all__ = ["MOVE_S", "plan", "plan_hold"]
 
@@ -38,19 +27,9 @@ MOVE_S = 8.0
 FREE_EXTRA_S = 60.0
 """How much longer a stretch or a breath may be made: nothing presses on anything there. Own choice."""
 
-PULSE_S, TICK_S, DONE_S = 0.5, 0.2, 1.0
-"""How long a lamp or buzzer is on at the start and half-way, in the last three seconds, and at the very end. Own
-choices: told apart by the ear, and over before the next."""
-
-COUNTDOWN_S = (3.0, 2.0, 1.0)
-"""Three, two, one: how long before the end of a piece of work or rest it ticks."""
-
-HALFWAY_FROM_S = 20.0
-"""A piece that is shorter has no sign half-way. Own choice."""
-
 SIDES: tuple[Side, Side] = ("left", "right")
-_ROUNDING_S = 1e-6
 _KINDS: dict[str, SpanKind] = {"rest": "rest", "transition": "move"}
+_ROLES: tuple[Role, ...] = (*MASSAGERS, "timer")
 
 
 def plan(routine: Routine, devices: Mapping[Role, Capabilities], bounds: Sequence[Bound] = ()) -> Timeline:
@@ -59,223 +38,147 @@ def plan(routine: Routine, devices: Mapping[Role, Capabilities], bounds: Sequenc
     ``bounds`` are what holds today on top. Raises PlanRefusedError, with file, line and key, for what is outside the
     limits of the body, the device or the day.
     """
-    draft = _Draft(routine, devices.get("massager"), tuple(bounds))
-    for number, step in enumerate(routine.steps):
-        _add_step(draft, number, step)
+    massagers = {role: devices[role] for role in MASSAGERS if role in devices}
+    draft = Draft(routine, massagers, tuple(bounds))
+    for numbers in _groups(routine.steps):
+        _add_group(draft, numbers)
     _check_session(draft)
     spans = [replace(span, extra_max_s=_extra_max_s(draft, span)) for span in draft.spans]
     if (timer := devices.get("timer")) is not None:
-        spans = _with_signals(spans, routine, timer)
-    return Timeline(routine.name, tuple(spans), _bound_roles(devices), routine.closing_note)
+        spans = with_signals(spans, routine.steps, timer)
+    return Timeline(routine.name, tuple(spans), tuple(r for r in _ROLES if r in devices), routine.closing_note)
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A plan in the making. ``used_s`` is the time that each place has got so far."""
-
-    routine: Routine
-    massager: Capabilities | None
-    bounds: tuple[Bound, ...] = ()
-    spans: list[Span] = field(default_factory=list)
-    used_s: dict[tuple[str, Side], float] = field(default_factory=dict)
-    last_place: tuple[object, ...] | None = None
-
-    def refusal(self, number: int, key: str, what: str, fix: str) -> PlanRefusedError:
-        """The error about a key of a step (from 0), or about the whole step."""
-        line = self.routine.line(number, key)
-        where = f"steps.{number}.{key}" if key else f"steps.{number}"
-        return PlanRefusedError(what, path=self.routine.path, line=line, key=where, fix=fix)
+def _groups(steps: Sequence[Step]) -> list[list[int]]:
+    """The numbers of the steps, those together that are worked at the same time."""
+    groups: list[list[int]] = []
+    for number, step in enumerate(steps):
+        if step.together:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return groups
 
 
-def _add_step(draft: _Draft, number: int, step: Step) -> None:
-    region = _region_of(draft, number, step)
+def _add_group(draft: Draft, numbers: Sequence[int]) -> None:
+    """Add steps that are worked at the same time, or one after the other where the devices cannot."""
+    first = draft.routine.steps[numbers[0]]
+    if len(numbers) == 1:
+        _add_step(draft, numbers[0], first)
+        return
+    pieces = [Piece(n, draft.routine.steps[n], draft.region(n, draft.routine.steps[n]), ()) for n in numbers]
+    pieces = [replace(piece, sides=_sides(piece.step)) for piece in pieces]
+    _check_apart(draft, pieces)
+    defaults = [piece.region.default_s for piece in pieces if piece.region is not None]
+    duration_s = first.duration if first.duration is not None else min(defaults)
+    motors = motors_at_once(draft, pieces, duration_s)
+    if motors is not None:
+        _add_pieces(draft, pieces, duration_s, motors)
+        return
+    of_the_first = {key: getattr(first, key) for key in ("rest", "move", "repeat", "position")}
+    for piece in pieces:
+        step = piece.step.model_copy(update={**of_the_first, "duration": duration_s})
+        _add_step(draft, piece.number, step, "One after the other: what is at hand cannot do both at once.")
+
+
+def _sides(step: Step) -> tuple[Side, ...]:
+    """The sides of a step that goes together with another."""
+    return tuple(side for side in SIDES if step.side in {side, "both"})
+
+
+def _check_apart(draft: Draft, pieces: Sequence[Piece]) -> None:
+    taken: set[tuple[str, Side]] = set()
+    for piece in pieces:
+        here = {(piece.region.id, side) for side in piece.sides if piece.region is not None}
+        if taken & here:
+            what = f"The {piece.place} is worked already, by a step that goes together with this one."
+            raise draft.refusal(piece.number, "region", what, "Name another place, or leave out together.")
+        taken |= here
+
+
+def _add_step(draft: Draft, number: int, step: Step, note: str = "") -> None:
+    region = draft.region(number, step)
     duration_s = step.duration if step.duration is not None else (region.default_s if region else 0.0)
-    if region and step.technique not in NEEDS_NO_PLACE and duration_s > region.max_s:
-        what = f"{duration_s:g} s is longer than {region.max_s:g} s, the most that one {region.id} bears in a session."
-        raise draft.refusal(number, "duration", what, f"Write at most {region.max_s:g} s.")
-    line = draft.routine.line(number)
-    groups = _side_groups(draft, number, step, region, duration_s)
-    for sides in groups:
-        _check_day(draft, number, step, region, sides)
-        drives, note = _drives(draft, number, step, region, sides, duration_s)
-        if step.side == "both" and len(groups) == 2:
-            note = f"One side after the other. {note}".strip()
-        side = sides[0] if len(sides) == 1 else None
-        _add_move(draft, number, line, step, region, side, is_driven=bool(drives))
-        for _ in range(step.repeat):
-            _use(draft, number, step, region, sides, duration_s)
-            work = Span(
-                _KINDS.get(step.technique, "work"),
-                duration_s,
-                number + 1,
-                line,
-                work_cue(step, region),
-                region=region.id if region else None,
-                side=side,
-                technique=step.technique,
-                position=step.position,
-                tool=step.tool,
-                note=note,
-                drives=drives,
-            )
-            draft.spans.append(work)
-            if step.rest > 0:
-                pause = replace(work, kind="rest", duration_s=step.rest, cue=rest_cue(), technique="rest")
-                draft.spans.append(replace(pause, note="", drives=()))
-
-
-def _region_of(draft: _Draft, number: int, step: Step) -> Region | None:
-    if step.region is None:
-        return None
-    match find_region(step.region):
-        case Region() as region:
-            return region
-        case Refusal(reason=why):
-            raise draft.refusal(number, "region", f"{step.region} is refused. {why}", "Name a muscle nearby.")
-        case UnknownRegion(advice=advice):
-            raise draft.refusal(number, "region", f"{step.region!r} is no region.", advice)
-
-
-def _side_groups(
-    draft: _Draft, number: int, step: Step, region: Region | None, duration_s: float
-) -> list[tuple[Side, ...]]:
-    """The sides of a step, grouped by what happens at the same time, left first."""
-    match step.side:
-        case None:
-            return [()]
-        case "left" | "right":
-            return [(step.side,)]
-        case "both" if not _is_moved_by_hand(draft) and _drives(draft, number, step, region, SIDES, duration_s)[0]:
-            return [SIDES]
-        case _:
-            return [(side,) for side in SIDES]
-
-
-def _is_moved_by_hand(draft: _Draft) -> bool:
-    return draft.massager is None or draft.massager.is_hand_held
-
-
-def _why_by_hand(draft: _Draft, step: Step, region: Region, sides: tuple[Side, ...]) -> str:
-    """Why no motor runs in a step, as a sentence; empty when one does."""
-    if step.technique not in DRIVEN_TECHNIQUES:
-        return f"By hand: {step.technique.replace('-', ' ')} is not for a machine."
-    if not region.drivable:
-        return f"By hand: {region.why_not}."
-    if step.tool not in {None, "massage-gun"}:
-        return f"By hand, with the tool of the step: {str(step.tool).replace('-', ' ')}."
-    if "massager" not in step.roles:
-        return "By hand: the routine leaves the massager out here."
-    if draft.massager is None:
-        return "No massager is bound."
-    if not draft.massager.channels_at(region.id, sides):
-        sides_alone = [side for side in sides if not draft.massager.channels_at(region.id, (side,))]
-        place = f"{' and '.join(sides_alone)} {region.id.replace('_', ' ')}"
-        return f"By hand: {draft.massager.profile} does not reach the {place}."
-    return ""
-
-
-def _drives(
-    draft: _Draft, number: int, step: Step, region: Region | None, sides: tuple[Side, ...], duration_s: float
-) -> tuple[tuple[Drive, ...], str]:
-    """The drives of one span and its note. A number above the limit is refused whether or not a motor runs."""
-    if region is None or step.technique in _KINDS:
-        return (), ""
-    why = _why_by_hand(draft, step, region, sides)
-    if step.technique not in DRIVEN_TECHNIQUES or not region.drivable:
-        return (), why
-    device = draft.massager if draft.massager is not None and not why else BY_HAND
-    channels = (HAND,) if why else device.channels_at(region.id, sides)
-    drives: list[Drive] = []
-    notes = [note for note in (region.check_first, why) if note]
-    for channel in channels:
-        wanted = _strength(draft, number, step, region, sides, device, channel)
-        if why:
-            if step.tool in {None, "massage-gun"}:
-                notes.append(f"If you use a device that you set yourself: {hand_setting(wanted)}.")
-            continue
-        made = drive("massager", channel, wanted, technique=step.technique, duration_s=duration_s, ramp_s=step.ramp)
-        if made is None:
-            return (), " ".join([*notes, f"By hand: {too_strong(device, channel, wanted)}."])
-        drives.append(made)
-        if channel.levels.is_switch:
-            notes.append(f"Set the strength on the device by hand: {hand_setting(wanted)}.")
-    return tuple(drives), " ".join(dict.fromkeys(notes))
-
-
-def _check_day(draft: _Draft, number: int, step: Step, region: Region | None, sides: tuple[Side, ...]) -> None:
-    """Refuse pressure on a place that gets none today, whether or not a motor makes it."""
-    if region is None or step.technique in NEEDS_NO_PLACE:
+    draft.check_duration(Piece(number, step, region, ()), duration_s)
+    whole = Piece(number, step, region, SIDES)
+    if step.side == "both" and (motors := motors_of(draft, whole, duration_s)).drives:
+        _add_pieces(draft, [whole], duration_s, motors, note)
         return
-    if (bound := refusal(draft.bounds, region.id, sides)) is not None:
-        place = f"{bound.side or ''} {region.id.replace('_', ' ')}".strip()
-        what = f"The {place} is left alone today: {bound.reason}."
-        raise draft.refusal(number, "region", what, "Run a routine without this place.")
+    if step.side == "both":
+        note = f"{note} One side after the other.".strip()
+    sides = [side for side in SIDES if step.side in {side, "each", "both"}]
+    for piece in [Piece(number, step, region, (side,)) for side in sides] or [Piece(number, step, region, ())]:
+        _add_pieces(draft, [piece], duration_s, motors_of(draft, piece, duration_s), note)
 
 
-def _strength(
-    draft: _Draft,
-    number: int,
-    step: Step,
-    region: Region,
-    sides: tuple[Side, ...],
-    device: Capabilities,
-    channel: Channel,
-) -> Strength:
-    intensity = parse_intensity(step.intensity)
-    reached = (channel.side,) if channel.side is not None else sides
-    wanted = strength(intensity, region, reached, device, channel.levels, draft.bounds)
-    if wanted.is_above_cap:
-        raise draft.refusal(number, "intensity", above_cap(intensity, wanted), lower_advice(wanted, channel))
-    return wanted
-
-
-def _use(
-    draft: _Draft, number: int, step: Step, region: Region | None, sides: tuple[Side, ...], duration_s: float
-) -> None:
-    """Count the time of a place, and refuse what it does not bear."""
-    if region is None or step.technique in NEEDS_NO_PLACE:
-        return
-    for side in sides:
-        used_s = draft.used_s.get((region.id, side), 0.0) + duration_s
-        if used_s > region.max_s + _ROUNDING_S:
-            what = f"The {side} {region.id} gets {used_s:g} s; the most it bears in a session is {region.max_s:g} s."
-            raise draft.refusal(number, "duration", what, "Shorten or leave out a step for this place.")
-        left_s, why = least_left_s(draft.bounds, region.id, side)
-        if used_s > left_s + _ROUNDING_S:
-            what = f"The {side} {region.id} gets {used_s:g} s; {left_s:.0f} s are left today: {why}."
-            raise draft.refusal(number, "duration", what, "Shorten or leave out a step for this place.")
-        draft.used_s[region.id, side] = used_s
-
-
-def _add_move(
-    draft: _Draft, number: int, line: int, step: Step, region: Region | None, side: Side | None, *, is_driven: bool
-) -> None:
-    """Give the person time to get there, motor off; a zoned device that drives the place is there already."""
-    if step.technique in _KINDS:
-        return
-    place = (region, side, step.position, step.tool)
-    is_same, draft.last_place = place == draft.last_place, place
-    move_s = MOVE_S if step.move is None else step.move
-    has_nowhere_to_go = region is None and step.position is None and side is None
-    if is_same or has_nowhere_to_go or move_s == 0 or (is_driven and not _is_moved_by_hand(draft)):
-        return
+def _add_pieces(draft: Draft, pieces: Sequence[Piece], duration_s: float, motors: Motors, note: str = "") -> None:
+    """Add what is worked at the same time: the way there, then each repetition with its rest."""
+    first, others = pieces[0], pieces[1:]
+    for piece in pieces:
+        draft.check_day(piece)
+        draft.check_duration(piece, duration_s)
     span = Span(
-        "move",
-        move_s,
-        number + 1,
-        line,
-        move_cue(step, region, side),
-        region=region.id if region else None,
-        side=side,
-        technique="transition",
-        position=step.position,
-        tool=step.tool,
-        note=move_note(step, region),
+        _KINDS.get(first.step.technique, "work"),
+        duration_s,
+        first.number + 1,
+        draft.routine.line(first.number),
+        at_once_cue([(piece.place, work_cue(piece.step, piece.region)) for piece in pieces]),
+        region=first.region.id if first.region else None,
+        side=first.side,
+        technique=first.step.technique,
+        position=first.step.position,
+        tool=first.step.tool,
+        note=f"{note} {motors.note}".strip(),
+        drives=motors.drives,
+        also=tuple(place for piece in others if (place := piece.place) is not None),
     )
-    draft.spans.append(span)
+    if not motors.are_there:
+        _add_move(draft, pieces, span)
+    else:
+        draft.last_place = _where(pieces)
+    for _ in range(first.step.repeat):
+        for piece in pieces:
+            draft.use(piece, duration_s)
+        draft.spans.append(span)
+        if first.step.rest > 0:
+            draft.spans.append(
+                replace(
+                    span, kind="rest", duration_s=first.step.rest, cue=rest_cue(), technique="rest", note="", drives=()
+                )
+            )
 
 
-def _check_session(draft: _Draft) -> None:
+def _where(pieces: Sequence[Piece]) -> tuple[object, ...]:
+    return tuple((piece.region, piece.side, pieces[0].step.position, piece.step.tool) for piece in pieces)
+
+
+def _add_move(draft: Draft, pieces: Sequence[Piece], work: Span) -> None:
+    """Give the person time to get there, motor off."""
+    first = pieces[0].step
+    if first.technique in _KINDS:
+        return
+    place = _where(pieces)
+    is_same, draft.last_place = place == draft.last_place, place
+    move_s = MOVE_S if first.move is None else first.move
+    has_nowhere_to_go = work.region is None and first.position is None and work.side is None
+    if is_same or has_nowhere_to_go or move_s == 0:
+        return
+    cues = [move_cue(piece.step, piece.region, piece.side) for piece in pieces]
+    notes = dict.fromkeys(move_note(piece.step, piece.region) for piece in pieces)
+    draft.spans.append(
+        replace(
+            work,
+            kind="move",
+            duration_s=move_s,
+            cue=" ".join(cues),
+            technique="transition",
+            note=" ".join(note for note in notes if note),
+            drives=(),
+        )
+    )
+
+
+def _check_session(draft: Draft) -> None:
     """Refuse a driven session that is too long, at the step that makes it so."""
     if not any(span.drives for span in draft.spans):
         return
@@ -284,56 +187,15 @@ def _check_session(draft: _Draft) -> None:
     end_s = 0.0
     for span in draft.spans:
         end_s += span.duration_s
-        if end_s > most_s + _ROUNDING_S:
+        if end_s > most_s + ROUNDING_S:
             because = f" ({why})" if why else ""
             what = f"The session lasts {total_s:.0f} s; the most is {most_s:.0f} s{because}, which this step passes."
             raise draft.refusal(span.step - 1, "", what, "Shorten or leave out steps.")
 
 
-def _extra_max_s(draft: _Draft, span: Span) -> float:
+def _extra_max_s(draft: Draft, span: Span) -> float:
     if span.kind != "work":
         return 0.0
-    if span.region is None or span.technique in NEEDS_NO_PLACE:
+    if not span.places or span.technique in NEEDS_NO_PLACE:
         return FREE_EXTRA_S
-    max_s = regions()[span.region].max_s
-    left_s = (
-        min(max_s, least_left_s(draft.bounds, span.region, side)[0]) - draft.used_s[span.region, side]
-        for side in span.sides
-    )
-    return max(0.0, min(left_s))
-
-
-def _bound_roles(devices: Mapping[Role, Capabilities]) -> tuple[Role, ...]:
-    both: tuple[Role, Role] = ("massager", "timer")
-    return tuple(role for role in both if role in devices)
-
-
-def _with_signals(spans: list[Span], routine: Routine, timer: Capabilities) -> list[Span]:
-    """What a lamp or buzzer does: at the start of each piece of work or rest, half-way, three-two-one, and done."""
-    channel = next(iter(timer.channels.values()), None)
-    if channel is None:
-        return spans
-    signalled: list[Span] = []
-    for number, span in enumerate(spans):
-        pulses = _pulses(span.duration_s, is_last=number == len(spans) - 1)
-        if span.kind == "move" or "timer" not in routine.steps[span.step - 1].roles:
-            pulses = []
-        signals = tuple(cue for at_s, for_s in pulses for cue in _pulse(channel, at_s, for_s))
-        signalled.append(replace(span, signals=signals))
-    return signalled
-
-
-def _pulses(duration_s: float, *, is_last: bool) -> list[tuple[float, float]]:
-    """When it is on, and for how long; each is over before the next, and before the span is."""
-    pulses = [(0.0, min(PULSE_S, duration_s))]
-    if duration_s >= HALFWAY_FROM_S:
-        pulses.append((duration_s / 2, PULSE_S))
-    if duration_s >= PULSE_S + max(COUNTDOWN_S):
-        ticks = [(duration_s - before_s, TICK_S) for before_s in COUNTDOWN_S]
-        pulses += [*ticks[:-1], (duration_s - DONE_S, DONE_S)] if is_last else ticks
-    return pulses
-
-
-def _pulse(channel: Channel, at_s: float, for_s: float) -> tuple[Cue, Cue]:
-    on = Cue(at_s, "timer", SetLevel(channel.name, channel.levels.lowest))
-    return on, Cue(at_s + for_s, "timer", SetLevel(channel.name, OFF))
+    return max(0.0, min(draft.left_s(place) for place in span.places))

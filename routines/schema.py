@@ -6,6 +6,7 @@ depends on the region and the device.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from firmware_profiles.capabilities import Role
+from firmware_profiles.capabilities import Kind
 from firmware_profiles.links import Table
 from firmware_profiles.tomlfile import did_you_mean
 from routines.regions import plain_name
@@ -34,6 +35,16 @@ Tool = Literal["massage-gun", "ball", "tennis-ball", "foam-roller", "stick", "fi
 DRIVEN_TECHNIQUES: frozenset[str] = frozenset(get_args(DrivenTechnique))
 NEEDS_NO_PLACE: frozenset[str] = frozenset({"stretch", "nerve-glide", "breathing", "rest", "transition"})
 """What is not pressure on a place: it needs no region, and none of a region's time is used up."""
+
+GROWING_TECHNIQUES: frozenset[str] = frozenset({"hold", "pressure-and-release"})
+"""Those whose pressure grows in two or three stages (Szajkowski 2025, Clin Pract 15:125)."""
+
+REST = "0%"
+"""Where a curve lets the motor rest."""
+
+_ZERO = re.compile(r"^\s*0+(\.0+)?\s*%\s*$", re.ASCII)
+_OF_THE_FIRST = frozenset({"rest", "move", "repeat", "position", "duration"})
+"""Keys of a step that hold for all the steps that go together with it."""
 
 _OTHER_WORDS = {"tapotement": "percussion", "long-slow-stroke": "effleurage", "sustained-pressure": "hold"}
 
@@ -162,11 +173,24 @@ def _intensity_text(value: object) -> str:
     return str(value)
 
 
+def _curve_intensity(value: object) -> str:
+    return REST if isinstance(value, str) and _ZERO.match(value) else _intensity_text(value)
+
+
 IntensityText = Annotated[
     str, BeforeValidator(_intensity_text), WithJsonSchema({"type": "string", "pattern": _INTENSITY_PATTERN})
 ]
 RegionName = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(plain_name)]
 Technique = DrivenTechnique | HandTechnique
+
+
+class CurvePoint(Table):
+    """From this moment of a step on, so strong; ``0%`` is at rest."""
+
+    at: Time
+    intensity: Annotated[
+        str, BeforeValidator(_curve_intensity), WithJsonSchema({"type": "string", "pattern": _INTENSITY_PATTERN})
+    ]
 
 
 class Step(Table):
@@ -185,7 +209,9 @@ class Step(Table):
     tool: Annotated[Tool, _word_of(Tool)] | None = None
     cue: Text = ""
     source: Text = ""
-    roles: tuple[Role, ...] = Field(default=("massager", "timer"), min_length=1)
+    roles: tuple[Kind, ...] = Field(default=("massager", "timer"), min_length=1)
+    curve: tuple[CurvePoint, ...] = Field(default=(), max_length=120)
+    together: bool = False
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -197,7 +223,36 @@ class Step(Table):
             raise ValueError("needs a duration: without a region there is no default.")
         if self.duration is not None and self.ramp > self.duration:
             raise ValueError(f"ramp ({self.ramp:g} s) is longer than duration ({self.duration:g} s).")
+        self._has_a_good_curve()
+        self._fits_beside_another()
         return self
+
+    def _has_a_good_curve(self) -> None:
+        if not self.curve:
+            return
+        if self.technique not in DRIVEN_TECHNIQUES:
+            raise ValueError(f"a curve needs something driven, not {self.technique}.")
+        if self.technique in GROWING_TECHNIQUES:
+            raise ValueError(f"{self.technique} has its own rising stages; with a curve write percussion.")
+        if "intensity" in self.model_fields_set:
+            raise ValueError("has an intensity and a curve: leave one of them out.")
+        times = [point.at for point in self.curve]
+        if times[0] != 0:
+            raise ValueError("the curve must begin at 0s.")
+        if any(after - before < SHORTEST_S for before, after in itertools.pairwise(times)):
+            raise ValueError(f"the times of the curve must rise, by {SHORTEST_S:g} s at least.")
+        if self.duration is not None and times[-1] >= self.duration:
+            raise ValueError(f"the curve ends at {times[-1]:g} s, not before the step does ({self.duration:g} s).")
+
+    def _fits_beside_another(self) -> None:
+        if not self.together:
+            return
+        if self.technique not in DRIVEN_TECHNIQUES:
+            raise ValueError(f"{self.technique} cannot be together with the step before: only what a massager does.")
+        if self.side == "each":
+            raise ValueError('together needs the side "left", "right" or "both": each is one after the other.')
+        if alone := self.model_fields_set & _OF_THE_FIRST:
+            raise ValueError(f"{alone.pop()} belongs to the first of the steps that go together.")
 
 
 class RoutineFile(Table):
@@ -210,6 +265,17 @@ class RoutineFile(Table):
     sources: tuple[Text, ...] = ()
     closing_note: Text = ""
     steps: tuple[Step, ...] = Field(min_length=1, max_length=100)
+
+    @model_validator(mode="after")
+    def _has_steps_to_go_with(self) -> Self:
+        for before, step in itertools.pairwise((None, *self.steps)):
+            if step is None or not step.together:
+                continue
+            if before is None or before.technique not in DRIVEN_TECHNIQUES:
+                raise ValueError("together needs a step before it that a massager can do.")
+            if before.side == "each":
+                raise ValueError('together needs the side "left", "right" or "both" in both steps, not "each".')
+        return self
 
 
 def json_schema() -> dict[str, Any]:

@@ -17,13 +17,13 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from firmware_profiles.capabilities import Side
 from firmware_profiles.links import Identifier, Table
 from firmware_profiles.tomlfile import load_toml
 from routines.bounds import Bound
 from routines.errors import RoutineError
 from routines.regions import Refusal, Region, Sentence, find_region, regions
 from routines.schema import Intensity
-from routines.timeline import Side
 
 TABLE_PATH = Path(__file__).with_name("screening.toml")
 

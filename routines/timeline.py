@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from firmware_profiles.capabilities import Levels, Role
+from firmware_profiles.capabilities import Levels, Place, Role, Side
 from firmware_profiles.commands import SetLevel, Stop
 from firmware_profiles.units import Level
 
 OFF = Level(0)
 SpanKind = Literal["move", "work", "rest"]
-Side = Literal["left", "right"]
 
 RISE_PPM = 250
 """The most that one step may rise (or one level, where a level is more)."""
@@ -44,7 +43,7 @@ class Drive:
 
     ``targets`` are (seconds from the start of the span, level): the first is at 0 and times rise. The level climbs to
     each as the rise limits allow; ``ramp_s`` makes the climb up to gentle last longer. ``cap_level`` is the highest
-    level allowed here and ``cap_reason`` says why.
+    level allowed here and ``cap_reason`` says why. ``place`` is where it works, None for the span's own place.
     """
 
     role: Role
@@ -55,6 +54,7 @@ class Drive:
     cap_level: Level
     cap_reason: str
     ramp_s: float = 0.0
+    place: Place | None = None
 
     def cues(
         self,
@@ -119,6 +119,7 @@ class Span:
     """One thing that the person does: move to a place, work on it, or rest.
 
     ``drives`` is empty when it is done by hand; ``note`` says why, or what else to know. ``signals`` are for timers.
+    ``also`` are the places that are worked at the same time as the one of ``region`` and ``side``.
     ``extra_max_s`` is how much longer the place bears. ``step`` counts the routine's steps from 1; ``line`` is where
     it stands in the routine's file.
     """
@@ -137,6 +138,7 @@ class Span:
     drives: tuple[Drive, ...] = ()
     signals: tuple[Cue, ...] = ()
     extra_max_s: float = 0.0
+    also: tuple[Place, ...] = ()
 
     def cues(self) -> list[Cue]:
         """The commands of the span, in order."""
@@ -144,17 +146,15 @@ class Span:
         return sorted([*drives, *self.signals], key=lambda cue: cue.at_s)
 
     @property
-    def sides(self) -> tuple[Side, ...]:
-        """The sides that it is about: both where it names a place and no side."""
-        if self.side is not None:
-            return (self.side,)
-        return ("left", "right") if self.region is not None else ()
+    def places(self) -> tuple[Place, ...]:
+        """All places that it is about; none for what has no place."""
+        own = (Place(self.region, self.side),) if self.region is not None else ()
+        return own + self.also
 
     @property
     def place(self) -> str:
-        """The place in words, for messages: ``left piriformis``."""
-        region = (self.region or "").replace("_", " ")
-        return f"{self.side or ''} {region}".strip()
+        """The places in words, for messages: ``left piriformis``."""
+        return " and ".join(str(place) for place in self.places) or (self.side or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from firmware_profiles.capabilities import Place, Side
 from routines.regions import Region
 from routines.schema import NEEDS_NO_PLACE, Step
-from routines.timeline import Side
 
 _POSITIONS = {
     "supine-knees-bent": "Lie on your back with the knees bent.",
@@ -28,6 +30,13 @@ _TECHNIQUES = {
 def work_cue(step: Step, region: Region | None) -> str:
     """What to do: the routine's own words, else what suits the technique or the place."""
     return step.cue or _TECHNIQUES.get(step.technique) or (region.how if region else "")
+
+
+def at_once_cue(cues: Sequence[tuple[Place | None, str]]) -> str:
+    """What to do at one place, or at several at the same time."""
+    if len(cues) == 1:
+        return cues[0][1]
+    return " At the same time, ".join(f"{place}: {cue}" for place, cue in cues)
 
 
 def rest_cue() -> str:

@@ -14,14 +14,14 @@ from controller.devices import Device
 from controller.errors import DeviceFaultError, RefusedError
 from controller.safety import latch
 from controller.safety.lease import Lease
-from firmware_profiles.capabilities import Capabilities, Channel, Role
+from firmware_profiles.capabilities import Capabilities, Channel, Place, Role, Side
 from firmware_profiles.commands import SetLevel, Status, Stop
 from firmware_profiles.units import Level
 from routines.bounds import Bound, least_left_s, least_session_s, refusal
 from routines.limits import full_ppm, strength, tightest_cap
 from routines.regions import Region, regions, strictest_regions
 from routines.schema import SESSION_MAX_S, Intensity
-from routines.timeline import RISE_HOLD_S, RISE_PPM, SOFT_START_HOLD_S, Cue, Side, Span, Timeline
+from routines.timeline import RISE_HOLD_S, RISE_PPM, SOFT_START_HOLD_S, Cue, Drive, Span, Timeline
 
 EXTRA_S = 15.0
 """What one press of "extra time" adds."""
@@ -86,9 +86,11 @@ class Supervisor:
         if command.level > drive.cap_level:
             what = f"level {command.level} is above {drive.cap_level}: {drive.cap_reason}."
             raise RefusedError(what, where=span.place)
-        self._check_level(span, cue.role, command)
+        channel = self._devices[cue.role].capabilities.channels[command.channel]
+        place = _place_of(span, drive, channel)
+        self._check_level(span, cue.role, command, place)
         if command.level > level:
-            self._check_rise(span, cue.role, command, level)
+            self._check_rise(span, cue.role, command, level, place)
             self._rises[cue.role, command.channel] = self._clock.now()
 
     def sent(self, cue: Cue) -> None:
@@ -114,13 +116,13 @@ class Supervisor:
 
     def allowed_s(self, span: Span) -> float:
         """How many seconds a place may be driven now, after all that was driven before. Never below 0."""
-        place_left_s = min(self._place_max_s[place] - self._place_s[place] for place in _places(span))
+        place_left_s = min(self._place_max_s[place] - self._place_s[place] for place, _, _ in _counted(span))
         return max(0.0, min(place_left_s, self._session_max_s - self._session_s))
 
     def count(self, span: Span, driven_s: float) -> None:
         """Add what was driven."""
         self._session_s += driven_s
-        for place in _places(span):
+        for place, _, _ in _counted(span):
             self._place_s[place] += driven_s
 
     def change(self, span: Span, change_percent: float, step_percent: float) -> float:
@@ -140,16 +142,17 @@ class Supervisor:
             raise RefusedError(f"no stronger than {drive.cap_level} here: {drive.cap_reason}.", where=span.place)
         return change_percent + step_percent
 
-    def _check_level(self, span: Span, role: Role, command: SetLevel) -> None:
+    def _check_level(self, span: Span, role: Role, command: SetLevel, place: Place | None) -> None:
         device = self._devices[role].capabilities
         channel = device.channels[command.channel]
+        planned = None if place is None else place.region
+        sides = _sides(place, channel)
         # Where the plan says that it works, and where the zone really is: the tighter of both holds.
-        for place in dict.fromkeys((span.region, channel.region or span.region)):
-            region = None if place is None else regions()[place]
+        for name in dict.fromkeys((planned, channel.region or planned)):
+            region = None if name is None else regions()[name]
             if region is not None and not region.drivable:
                 raise RefusedError(f"is never driven: {region.why_not}.", where=span.place)
-            sides = _sides(span, channel)
-            if (bound := refusal(self._bounds[role], place, sides)) is not None:
+            if (bound := refusal(self._bounds[role], name, sides)) is not None:
                 raise RefusedError(f"is left alone today: {bound.reason}.", where=span.place)
             if channel.levels.is_switch:
                 continue  # it has no strength; the person sets it
@@ -158,7 +161,7 @@ class Supervisor:
             if command.level > most:
                 raise RefusedError(f"level {command.level} is above {most}: {cap.reason}.", where=span.place)
 
-    def _check_rise(self, span: Span, role: Role, command: SetLevel, level: Level) -> None:
+    def _check_rise(self, span: Span, role: Role, command: SetLevel, level: Level, place: Place | None) -> None:
         device = self._devices[role]
         levels = device.capabilities.channels[command.channel].levels
         rise_ppm = levels.percent(command.level - level) * full_ppm(levels) / 100
@@ -169,17 +172,17 @@ class Supervisor:
             raise RefusedError("does not say any more what it is doing.", where=device.name)
         if level == 0:
             return
-        gentle = self._gentle_level(span, device.capabilities, device.capabilities.channels[command.channel], role)
+        gentle = self._gentle_level(place, device.capabilities, device.capabilities.channels[command.channel], role)
         hold_s = RISE_HOLD_S if level >= gentle else SOFT_START_HOLD_S
         risen_s = self._clock.now() - self._rises.get((role, command.channel), float("-inf"))
         if risen_s < hold_s - EARLY_S:
             what = f"from {level} to {command.level} after {risen_s:.1f} s is too soon; it takes {hold_s:g} s."
             raise RefusedError(what, where=span.place)
 
-    def _gentle_level(self, span: Span, device: Capabilities, channel: Channel, role: Role) -> Level:
-        region = None if span.region is None else regions()[span.region]
+    def _gentle_level(self, place: Place | None, device: Capabilities, channel: Channel, role: Role) -> Level:
+        region = None if place is None else regions()[place.region]
         wanted = strength(
-            Intensity(word="gentle"), region, _sides(span, channel), device, channel.levels, self._bounds[role]
+            Intensity(word="gentle"), region, _sides(place, channel), device, channel.levels, self._bounds[role]
         )
         return channel.levels.not_above(channel.levels.percent_of_ppm(wanted.gentle_ppm))
 
@@ -189,22 +192,36 @@ class Supervisor:
         planned_s: dict[str, float] = defaultdict(float)
         driven = [span for span in timeline.spans if span.drives]
         for span in driven:
-            for place in _places(span):
+            for place, _, _ in _counted(span):
                 planned_s[place] += span.duration_s
-        for place, extra_s in {place: span.extra_max_s for span in driven for place in _places(span)}.items():
+        for place, extra_s in {place: span.extra_max_s for span in driven for place, _, _ in _counted(span)}.items():
             planned_s[place] += extra_s
         for span in driven:
-            region: Region = regions()[span.region] if span.region else strictest_regions()[1]
-            for place, side in zip(_places(span), span.sides or (None,), strict=True):
-                left_s, _ = least_left_s(bounds, span.region, side)
+            for place, name, side in _counted(span):
+                region: Region = regions()[name] if name else strictest_regions()[1]
+                left_s, _ = least_left_s(bounds, name, side)
                 planned_s[place] = min(planned_s[place], region.max_s, left_s)
         return planned_s
 
 
-def _places(span: Span) -> tuple[str, ...]:
-    """What is counted apart: each side of a region, or the one place without a name."""
-    return tuple(f"{side} {span.region}" for side in span.sides) or (span.place,)
+def _counted(span: Span) -> tuple[tuple[str, str | None, Side | None], ...]:
+    """What is counted apart, with its region and side: each side of each place, or the one place without a name."""
+    sides = tuple((f"{side} {place.region}", place.region, side) for place in span.places for side in place.sides)
+    return sides or ((span.place, None, None),)
 
 
-def _sides(span: Span, channel: Channel) -> tuple[Side | None, ...]:
-    return (channel.side,) if channel.side is not None else (*span.sides,)
+def _place_of(span: Span, drive: Drive, channel: Channel) -> Place | None:
+    """Where a channel works in this span; None where the span has no place. Raises RefusedError for one elsewhere."""
+    place = drive.place or next(iter(span.places), None)
+    if place is None:
+        return None
+    counted = {(region, side) for _, region, side in _counted(span)}
+    if any((place.region, side) not in counted for side in place.sides):
+        raise RefusedError(f"channel {channel.name} has no part at the {place} in this step.", where=span.place)
+    return place
+
+
+def _sides(place: Place | None, channel: Channel) -> tuple[Side | None, ...]:
+    if channel.side is not None:
+        return (channel.side,)
+    return place.sides if place is not None else ()

@@ -9,7 +9,7 @@ from controller.errors import RefusedError, RegistryError
 from controller.registry import Registry
 from controller.service.simulation import Simulator, running_simulators
 from controller.transports import Identity
-from firmware_profiles.capabilities import Capabilities, Role
+from firmware_profiles.capabilities import MASSAGERS, Capabilities, Role, kind_of
 from firmware_profiles.library import find_profile
 from firmware_profiles.schema import Profile
 
@@ -55,15 +55,14 @@ def bind_simulator(simulator: Simulator) -> Binding:
 def capabilities(bindings: Bindings) -> dict[Role, Capabilities]:
     """What planning needs to know of the bound devices. Raises RefusedError for a device that cannot play its role."""
     for role, binding in bindings.items():
-        if role not in binding.profile.roles:
+        if kind_of(role) not in binding.profile.roles:
             able = " or ".join(binding.profile.roles)
-            raise RefusedError(f"cannot be the {role}.", where=binding.name, fix=f"Bind it as {able}.")
+            raise RefusedError(f"cannot be the {kind_of(role)}.", where=binding.name, fix=f"Bind it as {able}.")
     if len({binding.url for binding in bindings.values()}) < len(bindings):
         raise RefusedError("one device cannot play two roles.", fix="Bind another device, or leave one role out.")
     return {role: binding.profile.capabilities() for role, binding in bindings.items()}
 
 
 def touches_a_body(bindings: Bindings) -> bool:
-    """Whether a real device plays the massager; a lamp, a buzzer and a simulator touch nobody."""
-    massager = bindings.get("massager")
-    return massager is not None and not massager.is_simulated
+    """Whether a real device plays a massager; a lamp, a buzzer and a simulator touch nobody."""
+    return any(role in bindings and not bindings[role].is_simulated for role in MASSAGERS)

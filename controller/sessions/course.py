@@ -57,6 +57,7 @@ class Course:
             is_driven=bool(span.drives),
             note=span.note,
             mono_s=time.monotonic(),
+            also=span.also,
         )
 
     def end_span(self, span: Span) -> SpanEnded:

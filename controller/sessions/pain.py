@@ -31,8 +31,7 @@ class PainQuestions:
     def tell(self, score: int) -> str | None:
         """Take the answer, 0 to 10: why everything must stop, or None."""
         moment = self.moment or "between"
-        place = self.worked if moment != "before" else None
-        self._emit(PainTold(moment, score, place.region if place else None, place.side if place else None))
+        self._tell(moment, score, self.worked if moment != "before" else None)
         if moment == "before":
             self.before = score
         self.moment = None
@@ -40,5 +39,10 @@ class PainQuestions:
 
     def tell_nerve_sign(self) -> None:
         """Note tingling, numbness or shooting pain."""
-        place = self.worked
-        self._emit(PainTold("between", None, place.region if place else None, place.side if place else None))
+        self._tell("between", None, self.worked)
+
+    def _tell(self, moment: PainMoment, score: int | None, worked: Span | None) -> None:
+        if worked is None:
+            self._emit(PainTold(moment, score))
+        else:
+            self._emit(PainTold(moment, score, worked.region, worked.side, worked.also))

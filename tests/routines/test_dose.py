@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_profiles.capabilities import Side
 from routines.bounds import Bound, least_left_s, refusal
 from routines.dose import DAY_MAX_S, GENTLE, DrivenSpan, Moment, PainAnswer, bounds_today, pain_stops
-from routines.timeline import Side
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR = 3600.0

@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from firmware_profiles.capabilities import Capabilities, Levels
+from firmware_profiles.capabilities import Capabilities, Levels, Side
 from firmware_profiles.commands import Stop
 from firmware_profiles.units import Level, Ppm
 from routines.errors import PlanRefusedError
 from routines.planner import plan_hold
-from routines.timeline import Side, Span
+from routines.timeline import Span
 from tests.routines.devices import gun, pad, switch
 
 

@@ -65,7 +65,7 @@ def test_a_speed_is_rounded_down_to_a_level_that_the_device_has(levels: Levels, 
     made = drive(
         "massager",
         channel,
-        strength(Intensity(ppm=1800), PIRIFORMIS, ("left",), gun(levels), levels),
+        [(0.0, strength(Intensity(ppm=1800), PIRIFORMIS, ("left",), gun(levels), levels))],
         technique="percussion",
         duration_s=30,
     )
@@ -76,13 +76,13 @@ def test_a_speed_is_rounded_down_to_a_level_that_the_device_has(levels: Levels, 
 def test_a_device_whose_lowest_level_is_above_what_is_asked_is_not_driven() -> None:
     levels = Levels(lowest=Level(1750), full=Level(2400), full_ppm=Ppm(2400))
     wanted = strength(Intensity(word="gentle"), PIRIFORMIS, ("left",), gun(levels), levels)
-    assert drive("massager", Channel("head", levels), wanted, technique="percussion", duration_s=30) is None
+    assert drive("massager", Channel("head", levels), [(0.0, wanted)], technique="percussion", duration_s=30) is None
 
 
 @pytest.mark.parametrize("technique", ["hold", "pressure-and-release"])
 def test_a_hold_rises_in_three_stages_from_gentle_to_what_is_asked(technique: str) -> None:
     wanted = strength(Intensity(word="firm"), PIRIFORMIS, ("left",), gun(), GUN_LEVELS)
-    made = drive("massager", Channel("head", GUN_LEVELS), wanted, technique=technique, duration_s=60)
+    made = drive("massager", Channel("head", GUN_LEVELS), [(0.0, wanted)], technique=technique, duration_s=60)
     assert made is not None
     assert made.targets == ((0.0, 1500), (20.0, 1800), (40.0, 2100))
     assert (made.gentle_level, made.cap_level) == (1500, 2100)
@@ -92,7 +92,7 @@ def test_a_hold_rises_in_two_stages_where_there_is_no_level_between() -> None:
     # 600 ppm a level: gentle 1200 is level 2, firm 1800 is level 3.
     levels = Levels(lowest=Level(1), full=Level(4))
     wanted = strength(Intensity(word="firm"), regions()["foot_arch"], ("left",), gun(levels), levels)
-    made = drive("massager", Channel("head", levels), wanted, technique="hold", duration_s=60)
+    made = drive("massager", Channel("head", levels), [(0.0, wanted)], technique="hold", duration_s=60)
     assert made is not None
     assert made.targets == ((0.0, 2), (30.0, 3))
 
@@ -100,7 +100,7 @@ def test_a_hold_rises_in_two_stages_where_there_is_no_level_between() -> None:
 def test_a_hold_at_or_below_gentle_has_one_stage() -> None:
     for text, level in (("gentle", 1500), ("40%", 960)):
         wanted = strength(parse_intensity(text), PIRIFORMIS, ("left",), gun(), GUN_LEVELS)
-        made = drive("massager", Channel("head", GUN_LEVELS), wanted, technique="hold", duration_s=60)
+        made = drive("massager", Channel("head", GUN_LEVELS), [(0.0, wanted)], technique="hold", duration_s=60)
         assert made is not None
         assert made.targets == ((0.0, level),)
 
@@ -108,7 +108,7 @@ def test_a_hold_at_or_below_gentle_has_one_stage() -> None:
 def test_a_switch_is_on_at_any_strength_and_its_person_is_told_the_most() -> None:
     for text, most in (("5%", 120), ("gentle", 1500), ("firm", 2100)):
         wanted = strength(parse_intensity(text), PIRIFORMIS, ("left",), switch(), SWITCH_LEVELS)
-        made = drive("massager", Channel("relay1", SWITCH_LEVELS), wanted, technique="hold", duration_s=60)
+        made = drive("massager", Channel("relay1", SWITCH_LEVELS), [(0.0, wanted)], technique="hold", duration_s=60)
         assert made is not None
         assert made.targets == ((0.0, 1),)
         assert hand_setting(wanted) == f"not above {most} percussions a minute"

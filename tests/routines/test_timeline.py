@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from firmware_profiles.capabilities import Levels
+from firmware_profiles.capabilities import Levels, Place
 from firmware_profiles.commands import SetLevel, Stop
 from firmware_profiles.units import Level
 from routines.timeline import Cue, Drive, Span, Timeline
@@ -80,6 +80,7 @@ def test_a_place_reads_as_words() -> None:
 
 
 def test_a_place_without_a_side_is_both_sides() -> None:
-    assert Span("work", 1, 1, 1, "", region="calves", side="left").sides == ("left",)
-    assert Span("work", 1, 1, 1, "", region="calves").sides == ("left", "right")
-    assert Span("work", 1, 1, 1, "").sides == ()
+    assert Place("calves", "left").sides == ("left",)
+    assert Place("calves").sides == ("left", "right")
+    assert Span("work", 1, 1, 1, "", region="calves").places == (Place("calves"),)
+    assert Span("work", 1, 1, 1, "").places == ()

@@ -11,14 +11,14 @@ from controller.devices import Device
 from controller.errors import DeviceFaultError, RefusedError
 from controller.safety import latch
 from controller.safety.supervisor import Supervisor
-from firmware_profiles.capabilities import Role
+from firmware_profiles.capabilities import Role, Side
 from firmware_profiles.commands import SetLevel, Status, Stop
 from firmware_profiles.library import load_profiles
 from firmware_profiles.schema import LevelModel, Profile
 from firmware_profiles.units import Level
 from routines.bounds import Bound
 from routines.schema import Intensity
-from routines.timeline import Cue, Drive, Side, Span, Timeline
+from routines.timeline import Cue, Drive, Span, Timeline
 from tests.helpers.manual_clock import ManualClock
 from tests.helpers.scripted_transport import ScriptedGun, ScriptedTransport
 
