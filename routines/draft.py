@@ -79,12 +79,15 @@ class Draft:
             raise self.refusal(piece.number, "region", what, "Run a routine without this place.")
 
     def check_duration(self, piece: Piece, duration_s: float) -> None:
-        """Refuse a single piece that is longer than its place bears."""
+        """Refuse a single piece that is longer than its place bears, or shorter than its curve."""
         region = piece.presses_on
         if region is not None and duration_s > region.max_s:
             most = f"{region.max_s:g} s, the most that one {region.id} bears in a session."
             what = f"{duration_s:g} s is longer than {most}"
             raise self.refusal(piece.number, "duration", what, f"Write at most {region.max_s:g} s.")
+        if piece.step.curve and (end_s := piece.step.curve[-1].at) >= duration_s:
+            what = f"the curve goes on to {end_s:g} s; the step ends at {duration_s:g} s."
+            raise self.refusal(piece.number, "curve", what, "Give the step a longer duration, or shorten the curve.")
 
     def use(self, piece: Piece, duration_s: float) -> None:
         """Count the time of a place, and refuse what it does not bear."""

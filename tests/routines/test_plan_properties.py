@@ -47,7 +47,7 @@ def devices(draw: st.DrawFn) -> Capabilities:
     return Capabilities("any", ("massager", "timer"), channels, Percent(draw(caps)), "drawn")
 
 
-with_massager = st.fixed_dictionaries({"massager": devices()}, optional={"timer": devices()})
+with_massager = st.fixed_dictionaries({"massager": devices()}, optional={"massager2": devices(), "timer": devices()})
 without_massager = st.fixed_dictionaries({}, optional={"timer": devices()})
 bindings = st.sampled_from([True] * 7 + [False]).flatmap(lambda bound: with_massager if bound else without_massager)
 
@@ -69,12 +69,29 @@ presses = st.builds(
     move=st.sampled_from([0, 3, 8]),
     repeat=st.sampled_from([1, 1, 2]),
 )
+
+
+@st.composite
+def curved(draw: st.DrawFn) -> str:
+    times = sorted(draw(st.sets(st.integers(1, 50), max_size=4)))
+    points = [(0, draw(intensities)), *((at_s, draw(intensities | st.just("0%"))) for at_s in times)]
+    curve = ", ".join(f'{{ at = {at_s}, intensity = "{intensity}" }}' for at_s, intensity in points)
+    place = step(draw(st.sampled_from(sorted(LIMITS))), draw(st.sampled_from([*SIDES, "both", "each"])), duration=60)
+    return f"{place}\ncurve = [{curve}]"
+
+
+@st.composite
+def together(draw: st.DrawFn) -> str:
+    """Two or three places at once, each as strong as it likes."""
+    places = st.builds(step, st.sampled_from(sorted(LIMITS)), st.sampled_from([*SIDES, "both"]), intensity=intensities)
+    first = draw(places) + f"\nduration = {draw(st.integers(5, 60))}"
+    return "\n[[steps]]\n".join(
+        [first, *(f"{each}\ntogether = true" for each in draw(st.lists(places, min_size=1, max_size=2)))]
+    )
+
+
 others = st.sampled_from(['technique = "breathing"\nduration = 1', 'technique = "rest"\nduration = 2.2'])
-routines = st.lists(presses | others, min_size=1, max_size=4).map(lambda steps: routine(*steps))
-
-
-def sides_of(span: Span) -> list[str]:
-    return [span.side] if span.side else SIDES
+routines = st.lists(presses | others | curved() | together(), min_size=1, max_size=4).map(lambda steps: routine(*steps))
 
 
 def ppm_of(drive: Drive, level: float) -> float:
@@ -117,21 +134,28 @@ def check_rises(span: Span, drive: Drive, gentle_ppm: float) -> None:
         last_rise_s = at_s
 
 
-def check_caps(span: Span, massager: Capabilities | None, cap_ppm: float, gentle_ppm: float) -> None:
-    assert massager is not None or not span.drives
+def check_places(span: Span, bound: dict[Role, Capabilities]) -> None:
+    channels = [(drive.role, drive.channel) for drive in span.drives]
+    assert len(set(channels)) == len(channels), "a motor is at one place"
     for drive in span.drives:
-        if drive.levels.is_switch:
-            assert "by hand" in span.note
-            continue
-        assert massager is not None
-        device_ppm = (drive.levels.full_ppm or 2400) * massager.cap_percent / 100
-        cap = min(cap_ppm, device_ppm) + 1e-3
-        # Not even a person who turns it up all the way gets above the cap.
-        for change_percent in (0.0, 100.0):
-            for cue in drive.cues(span.duration_s, change_percent=change_percent):
-                assert isinstance(cue.command, SetLevel)
-                assert ppm_of(drive, cue.command.level) <= cap
-        check_rises(span, drive, min(gentle_ppm, device_ppm))
+        assert drive.place is not None
+        assert drive.place.region in {place.region for place in span.places}
+        _, _, gentle_ppm, cap_ppm = LIMITS[drive.place.region]
+        check_caps(span, drive, bound[drive.role], cap_ppm or 0, gentle_ppm or 0)
+
+
+def check_caps(span: Span, drive: Drive, massager: Capabilities, cap_ppm: float, gentle_ppm: float) -> None:
+    if drive.levels.is_switch:
+        assert "by hand" in span.note
+        return
+    device_ppm = (drive.levels.full_ppm or 2400) * massager.cap_percent / 100
+    cap = min(cap_ppm, device_ppm) + 1e-3
+    # Not even a person who turns it up all the way gets above the cap.
+    for change_percent in (0.0, 100.0):
+        for cue in drive.cues(span.duration_s, change_percent=change_percent):
+            assert isinstance(cue.command, SetLevel)
+            assert ppm_of(drive, cue.command.level) <= cap
+    check_rises(span, drive, min(gentle_ppm, device_ppm))
 
 
 @settings(max_examples=400, deadline=None)
@@ -162,11 +186,11 @@ def check_plan(timeline: Timeline, bound: dict[Role, Capabilities]) -> None:
         if span.kind != "work" or span.region is None or span.technique == "stretch":
             assert not span.drives
             continue
-        _, _, gentle_ppm, cap_ppm = LIMITS[span.region]
-        check_caps(span, bound.get("massager"), cap_ppm or 0, gentle_ppm or 0)
+        check_places(span, bound)
         assert span.drives or span.note
-        for side in sides_of(span):
-            used_s[span.region, side] += span.duration_s
+        for place in span.places:
+            for side in place.sides:
+                used_s[place.region, side] += span.duration_s
     check_time_of_places(timeline, used_s)
 
 
@@ -174,10 +198,11 @@ def check_time_of_places(timeline: Timeline, used_s: dict[tuple[str, str], float
     for (region, _), total_s in used_s.items():
         assert total_s <= LIMITS[region][1]
     for span in timeline.spans:
-        if (span.region, sides_of(span)[0]) in used_s and span.kind == "work" and span.technique != "stretch":
-            assert span.region is not None
-            longest_s = max(used_s[span.region, side] for side in sides_of(span))
-            assert span.extra_max_s <= LIMITS[span.region][1] - longest_s + 1e-9
+        if span.kind != "work" or span.technique == "stretch":
+            continue
+        for place in span.places:
+            longest_s = max(used_s[place.region, side] for side in place.sides)
+            assert span.extra_max_s <= LIMITS[place.region][1] - longest_s + 1e-9
 
 
 @settings(max_examples=300, deadline=None)
@@ -199,7 +224,8 @@ def test_no_hold_passes_a_limit(
     check_channels_are_off_between_spans(timeline)
     _, max_s, gentle_ppm, cap_ppm = LIMITS[region] if region else (0, 60, 1200, 1600)
     assert timeline.duration_s <= max_s
-    check_caps(timeline.spans[0], bound.get("massager"), cap_ppm or 0, gentle_ppm or 0)
+    for drive in timeline.spans[0].drives:
+        check_caps(timeline.spans[0], drive, bound["massager"], cap_ppm or 0, gentle_ppm or 0)
 
 
 @settings(max_examples=300, deadline=None)
@@ -213,4 +239,5 @@ def test_no_sensible_hold_passes_a_limit(percent: float, duration_s: float, boun
         timeline = plan_hold(percent, duration_s, bound)
     except PlanRefusedError:
         return
-    check_caps(timeline.spans[0], bound["massager"], 1600, 1200)
+    for drive in timeline.spans[0].drives:
+        check_caps(timeline.spans[0], drive, bound["massager"], 1600, 1200)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from controller.errors import JournalError
 from controller.events import PainTold, SessionEnded, SpanExtended
 from controller.journal import Journal, open_journal
+from firmware_profiles.capabilities import Place
 from routines.dose import DrivenSpan, PainAnswer
 from tests.controller.journal.contents import begin, ended, file_of, rows, run, started
 
@@ -99,6 +101,32 @@ def test_a_step_without_a_side_counts_for_both(journal: Journal) -> None:
     record.record(ended(side=None, elapsed_s=20.0))
     record.close()
     assert [(span.side, span.driven_s) for span in journal.driven_since(LONG_AGO)] == [("left", 20.0), ("right", 20.0)]
+
+
+def test_a_step_at_two_places_counts_for_each_of_them(journal: Journal) -> None:
+    record = begin(journal)
+    record.record(replace(started(0, duration_s=30.0), also=(Place("heel", "right"),)))
+    record.record(SpanExtended(15.0))
+    record.record(replace(PainTold("between", 3, "calves", "left"), also=(Place("heel", "right"),)))
+    record.close()
+    places = [("calves", "left"), ("heel", "right")]
+    driven = journal.driven_since(LONG_AGO)
+    assert [(span.region, span.side, span.driven_s) for span in driven] == [(*place, 45.0) for place in places]
+    assert [(answer.region, answer.side, answer.score) for answer in journal.pain_since(LONG_AGO)] == [
+        (*place, 3) for place in places
+    ]
+
+
+def test_a_step_at_two_places_that_ended_counts_for_each_of_them(journal: Journal) -> None:
+    record = begin(journal)
+    record.record(replace(started(0, duration_s=30.0), also=(Place("heel"),)))
+    record.record(ended(0, elapsed_s=12.0))
+    record.close()
+    assert sorted((span.region, span.side, span.driven_s) for span in journal.driven_since(LONG_AGO)) == [
+        ("calves", "left", 12.0),
+        ("heel", "left", 12.0),
+        ("heel", "right", 12.0),
+    ]
 
 
 def test_only_what_a_real_device_drove_somewhere_counts(journal: Journal) -> None:

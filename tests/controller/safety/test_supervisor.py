@@ -11,7 +11,7 @@ from controller.devices import Device
 from controller.errors import DeviceFaultError, RefusedError
 from controller.safety import latch
 from controller.safety.supervisor import Supervisor
-from firmware_profiles.capabilities import Role, Side
+from firmware_profiles.capabilities import Place, Role, Side
 from firmware_profiles.commands import SetLevel, Status, Stop
 from firmware_profiles.library import load_profiles
 from firmware_profiles.schema import LevelModel, Profile
@@ -308,6 +308,54 @@ async def test_of_two_zones_only_the_side_that_is_left_alone_is_refused() -> Non
     gate.ask(20, channel="left_thigh")
     with pytest.raises(RefusedError, match="a bruise"):
         gate.ask(20, channel="right_thigh")
+    gate.end()
+
+
+def back_and_thigh() -> Span:
+    """One step that works the left lower back (at most 1800 ppm, 60 s) and the right hamstrings at the same time."""
+    back, thigh = work(PAD, "lumbar_paraspinal", "left"), work(PAD, "hamstrings", "right")
+    places = (Place("lumbar_paraspinal", "left"), Place("hamstrings", "right"))
+    drives = tuple(replace(span.drives[0], place=place) for span, place in zip((back, thigh), places, strict=True))
+    return replace(back, drives=drives, also=places[1:], duration_s=40.0, extra_max_s=100.0)
+
+
+async def test_of_two_places_at_once_each_motor_is_held_to_its_own() -> None:
+    gate = Gate(PAD, back_and_thigh())
+    cap = level_of(PAD, 1800)  # 191 of 255
+    for level in (26, 52, 78, 104, 130, 156, 182, cap):
+        await gate.wait(10.0)
+        gate.ask(level, channel="left_back")
+        gate.ask(level, channel="right_thigh")
+    await gate.wait(10.0)
+    gate.ask(cap + 10, channel="right_thigh")
+    with pytest.raises(RefusedError, match="1800 ppm is the limit of the lumbar paraspinal"):
+        gate.ask(cap + 1, channel="left_back")
+    gate.end()
+
+
+async def test_of_two_places_at_once_the_one_that_bears_less_time_ends_both() -> None:
+    span = back_and_thigh()
+    gate = Gate(PAD, span)
+    assert gate.supervisor.allowed_s(span) == 60.0
+    gate.supervisor.count(span, 45.0)
+    assert gate.supervisor.allowed_s(span) == 15.0
+    assert gate.supervisor.allowed_s(work(PAD, "lumbar_paraspinal", "left")) == 15.0
+    gate.end()
+
+
+async def test_of_two_places_at_once_the_one_that_is_left_alone_stays_off() -> None:
+    gate = Gate(PAD, back_and_thigh(), bounds=(Bound("a bruise", region="hamstrings", is_refused=True),))
+    gate.ask(20, channel="left_back")
+    with pytest.raises(RefusedError, match="a bruise"):
+        gate.ask(20, channel="right_thigh")
+    gate.end()
+
+
+async def test_a_motor_that_a_plan_puts_at_a_place_outside_its_step_is_refused() -> None:
+    span = work(GUN, "calves", "left")
+    gate = Gate(GUN, replace(span, drives=(replace(span.drives[0], place=Place("hamstrings", "left")),)))
+    with pytest.raises(RefusedError, match="no part at the left hamstrings"):
+        gate.ask(250)
     gate.end()
 
 
