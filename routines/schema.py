@@ -28,12 +28,12 @@ SHORTEST_S = 1.0
 Word = Literal["gentle", "moderate", "firm"]
 RoutineSide = Literal["left", "right", "both", "each"]
 DrivenTechnique = Literal["percussion", "effleurage", "kneading", "circles", "hold", "pressure-and-release"]
-HandTechnique = Literal["myofascial-release", "stretch", "nerve-glide", "breathing", "rest", "transition"]
+HandTechnique = Literal["myofascial-release", "stretch", "nerve-glide", "exercise", "breathing", "rest", "transition"]
 Position = Literal["supine-knees-bent", "prone", "side-lying", "seated", "seated-leg-extended", "standing"]
 Tool = Literal["massage-gun", "ball", "tennis-ball", "foam-roller", "stick", "fingers", "none"]
 
 DRIVEN_TECHNIQUES: frozenset[str] = frozenset(get_args(DrivenTechnique))
-NEEDS_NO_PLACE: frozenset[str] = frozenset({"stretch", "nerve-glide", "breathing", "rest", "transition"})
+NEEDS_NO_PLACE: frozenset[str] = frozenset({"stretch", "nerve-glide", "exercise", "breathing", "rest", "transition"})
 """What is not pressure on a place: it needs no region, and none of a region's time is used up."""
 
 GROWING_TECHNIQUES: frozenset[str] = frozenset({"hold", "pressure-and-release"})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from firmware_profiles.capabilities import Place, Side
 from routines.regions import Region
-from routines.schema import NEEDS_NO_PLACE, Step
+from routines.schema import GROWING_TECHNIQUES, NEEDS_NO_PLACE, Step
 
 _POSITIONS = {
     "supine-knees-bent": "Lie on your back with the knees bent.",
@@ -21,10 +21,20 @@ _TECHNIQUES = {
     "myofascial-release": "Press softly and let the tissue give; there is no hurry.",
     "stretch": "Stretch slowly, only as far as it feels good.",
     "nerve-glide": "Move slowly to and fro; stop short of any tingling.",
+    "exercise": "Do it slowly; few and well done is better.",
     "breathing": "Breathe in through the nose, and out slowly.",
     "rest": "Rest and breathe slowly.",
     "transition": "Get ready for the next place.",
 }
+
+_INSTEAD = {
+    **dict.fromkeys(("lumbar_paraspinal", "upper_back", "shoulders"), "your hands"),
+    "quadriceps": "a foam roller",
+    **dict.fromkeys(("hamstrings", "calves"), "a foam roller or a stick"),
+    "foot_arch": "a tennis ball",
+    "heel": "your thumb",
+}
+"""What does instead of a massage gun: a roller for big muscles, a stick for deep tissue (guide G5); else a ball."""
 
 
 def work_cue(step: Step, region: Region | None) -> str:
@@ -50,13 +60,30 @@ def move_cue(step: Step, region: Region | None, side: Side | None) -> str:
     if region:
         name = f"{name}, {region.name}" if step.technique in NEEDS_NO_PLACE else region.name
     parts = [f"Next: {f'{side} side, ' if side else ''}{name}."]
-    if step.position:
-        parts.append(_POSITIONS[step.position])
+    position = _position(step.position, side) if step.position else ""
+    if position and not (region and region.landmark.startswith(position)):
+        parts.append(position)
     if region and step.technique not in NEEDS_NO_PLACE:
         parts.append(region.landmark)
     if step.tool not in {None, "none"}:
-        parts.append(f"Use: {str(step.tool).replace('-', ' ')}.")
+        parts.append(f"Use: {_tool(step, region)}.")
     return " ".join(parts)
+
+
+def _position(position: str, side: Side | None) -> str:
+    if position == "side-lying" and side is not None:
+        return f"Lie on your {'right' if side == 'left' else 'left'} side, with the {side} one up."
+    return _POSITIONS[position]
+
+
+def _tool(step: Step, region: Region | None) -> str:
+    name = str(step.tool).replace("-", " ")
+    if step.tool != "massage-gun" or region is None:
+        return name
+    instead = _INSTEAD.get(region.id, "a ball")
+    if step.technique in GROWING_TECHNIQUES and "roller" in instead:
+        instead = "a ball"
+    return f"{name}, or {instead}"
 
 
 def move_note(step: Step, region: Region | None) -> str:

@@ -4,25 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from firmware_profiles.units import FULL_PPM
+from routines import dose, schema, timeline
 from routines.errors import RoutineError
 from routines.regions import Refusal, Region, UnknownRegion, find_region, load_regions, regions, strictest_regions
+from tests.routines import figures
+from tests.routines.figures import PLACES, SESSION
 
-# Typed in from the evidence table, not from regions.toml: default s, max s, gentle ppm, cap ppm.
-LIMITS: dict[str, tuple[float, float, int | None, int | None]] = {
-    "piriformis": (45, 90, 1500, 2100),
-    "gluteus_medius": (60, 120, 1600, 2400),
-    "gluteus_minimus": (45, 90, 1500, 2100),
-    "gluteus_maximus": (60, 120, 1750, 2400),
-    "lumbar_paraspinal": (45, 60, 1400, 1800),
-    "hamstrings": (60, 120, 1750, 2400),
-    "calves": (60, 120, 1600, 2100),
-    "quadriceps": (60, 120, 1750, 2400),
-    "iliopsoas": (30, 60, None, None),
-    "foot_arch": (45, 90, 1200, 1800),
-    "heel": (30, 60, 1200, 1600),
-    "upper_back": (45, 90, 1400, 1800),
-    "shoulders": (45, 90, 1400, 1800),
-}
+# Of the evidence table, not of regions.toml: default s, max s, gentle ppm, cap ppm.
+LIMITS = {name: (row.default_s, row.max_s, row.gentle_ppm, row.cap_ppm) for name, row in PLACES.items()}
 
 REFUSED = [
     "head",
@@ -58,12 +48,22 @@ REFUSED = [
 
 def test_the_vocabulary_is_exactly_the_thirteen_regions() -> None:
     assert set(regions()) == set(LIMITS)
+    assert len(LIMITS) == 13
 
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_every_region_has_the_limits_of_the_evidence_table(name: str) -> None:
     region = regions()[name]
     assert (region.default_s, region.max_s, region.gentle_ppm, region.cap_ppm) == LIMITS[name]
+
+
+def test_the_rules_of_a_session_and_of_a_day_are_those_of_the_evidence_table() -> None:
+    assert SESSION.max_s == schema.SESSION_MAX_S
+    assert (SESSION.rise_ppm, SESSION.rise_hold_s) == (timeline.RISE_PPM, timeline.RISE_HOLD_S)
+    assert (SESSION.day_sessions, SESSION.between_s) == (dose.DAY_SESSIONS, dose.BETWEEN_SESSIONS_S)
+    assert SESSION.day_max_s == dose.DAY_MAX_S
+    assert (SESSION.pain_stop_rise, SESSION.pain_stop_score) == (dose.PAIN_STOP_RISE, dose.PAIN_STOP_SCORE)
+    assert figures.FULL_PPM == FULL_PPM
 
 
 @pytest.mark.parametrize("name", LIMITS)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from routines.library import BUNDLED
 from tests.controller.cli.conftest import Result
 
 Percuss = Callable[..., Result]
@@ -25,7 +26,7 @@ def test_list_names_what_is_shipped_and_what_is_mine(percuss: Percuss, home: Pat
     listed = {
         row["name"]: row["duration_s"] for row in json.loads(percuss("routines", "list", "--json").out)["routines"]
     }
-    assert set(listed) == {"sciatica-relief", "piriformis-release", "mine"}
+    assert set(listed) == {"mine", *(path.stem for path in BUNDLED.glob("*.toml"))}
     assert 12 * 60 <= listed["sciatica-relief"] <= 15 * 60
     assert "mine" in percuss("routines", "list").out
 
