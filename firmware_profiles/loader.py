@@ -69,6 +69,8 @@ def _check_frames(profile: Profile, path: Path) -> None:
                 frames = [dialect.frame(text, channel) for channel in dialect.channels_of([text])]
             except ValueError as problem:
                 raise _error(str(problem), path, keys) from problem
+            if not frames:
+                raise _error(f"frame {text!r}: names a channel where there is none.", path, keys, "Add [channels.NAME].")
             is_report = keys[0] == "reports"
             for frame in frames:
                 is_streamed = is_stream(profile, None) or profile.serial is not None

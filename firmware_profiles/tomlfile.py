@@ -1,6 +1,7 @@
 """TOML files checked against a pydantic model, with errors that name file, line, table and key.
 
-`tomllib` gives no positions, so `find_line` looks a key path up in the text, on the error path only.
+The parser gives no positions, so `find_line` looks a key path up in the text. It is `tomli`, which is `tomllib` made
+faster by compiling.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tomli
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from firmware_profiles.errors import FileError
 
@@ -51,8 +54,8 @@ def parse_toml(raw: bytes, model: type[Model], *, path: Path, error: type[FileEr
         line = raw.count(b"\n", 0, problem.start) + 1
         raise error("is not UTF-8 text.", path=path, line=line, fix="Save it as UTF-8.") from problem
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+        data = tomli.loads(text)
+    except tomli.TOMLDecodeError as problem:
         found = re.search(r"\(at line (\d+), column \d+\)", str(problem))
         line_of_problem = int(found.group(1)) if found else text.count("\n") + 1
         what = re.sub(r" \(at .*\)$", "", str(problem))
@@ -65,7 +68,7 @@ def parse_toml(raw: bytes, model: type[Model], *, path: Path, error: type[FileEr
     except RecursionError as problem:
         raise error("is nested too deeply.", path=path) from problem
     except ValidationError as problem:
-        what, keys, fix = _first_problem(problem, model)
+        what, keys, fix = problems_of(problem, model)[0]
         raise error(what, path=path, line=find_line(text, keys), key=dotted(keys), fix=fix) from problem
     except ValueError as problem:  # json refuses to write a number of thousands of digits
         raise error("has a number of absurd length.", path=path) from problem
@@ -76,8 +79,20 @@ def find_line(text: str, keys: KeyPath) -> int:
 
     When the key itself is missing, or inside an inline value, it is the line of its table.
     """
-    wanted = [str(key) for key in keys]
+    wanted = tuple(str(key) for key in keys)
     best_depth, best_line = -1, 1
+    for here, number in _key_lines(text):
+        depth = min(len(here), len(wanted))
+        # A header of an array of tables is longer by its index than the key that names the array.
+        if depth > best_depth and here[:depth] == wanted[:depth]:
+            best_depth, best_line = depth, number
+    return best_line
+
+
+@lru_cache(maxsize=2)
+def _key_lines(text: str) -> list[tuple[tuple[str, ...], int]]:
+    """Every key and table of a file with its line. A plan asks for the lines of one file again and again."""
+    found: list[tuple[tuple[str, ...], int]] = []
     table: list[str] = []
     counts: dict[tuple[str, ...], int] = {}
     open_quote = ""
@@ -89,16 +104,12 @@ def find_line(text: str, keys: KeyPath) -> int:
         for quote in _QUOTES.findall(line):
             if line.count(quote) % 2:
                 open_quote = quote
-        here: list[str] | None = None
         if header := _HEADER.match(line):
             table = _indexed(_split(header.group(2)), counts, is_array=header.group(1) == "[[")
-            here = table
+            found.append((tuple(table), number))
         elif key := _KEY.match(line):
-            here = table + _split(key.group(1))
-        # A header of an array of tables is longer by its index than the key that names the array.
-        if here is not None and here[: len(wanted)] == wanted[: len(here)] and min(len(here), len(wanted)) > best_depth:
-            best_depth, best_line = min(len(here), len(wanted)), number
-    return best_line
+            found.append((tuple(table + _split(key.group(1))), number))
+    return found
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -132,20 +143,24 @@ def dotted(keys: KeyPath) -> str:
     return ".".join(str(key) for key in keys)
 
 
-def _first_problem(problem: ValidationError, model: type[BaseModel]) -> tuple[str, KeyPath, str]:
-    """What pydantic found first, as a sentence, the key path, and advice."""
+def problems_of(problem: ValidationError, model: type[BaseModel]) -> list[tuple[str, KeyPath, str]]:
+    """What pydantic found, each as a sentence, the key path, and advice; the most telling first."""
     # An unknown key explains a missing one, so it is told first.
-    first = min(problem.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    keys: KeyPath = tuple(key for key in first["loc"] if not (isinstance(key, str) and "[" in key))
-    match first["type"]:
+    found = sorted(problem.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    return [_told(each, model) for each in found]
+
+
+def _told(one: ErrorDetails, model: type[BaseModel]) -> tuple[str, KeyPath, str]:
+    keys: KeyPath = tuple(key for key in one["loc"] if not (isinstance(key, str) and "[" in key))
+    match one["type"]:
         case "extra_forbidden":
             return "is not a key here.", keys, did_you_mean(str(keys[-1]), _known_keys(model, keys[:-1]))
         case "missing":
             return "is missing.", keys, "Add it."
         case "value_error":
-            return str(first["ctx"]["error"]), keys, ""
+            return str(one["ctx"]["error"]), keys, ""
         case _:
-            return f"{first['msg'][0].lower()}{first['msg'][1:]}, not {_brief(first['input'])}.", keys, ""
+            return f"{one['msg'][0].lower()}{one['msg'][1:]}, not {_brief(one['input'])}.", keys, ""
 
 
 def _known_keys(model: type[BaseModel], keys: KeyPath) -> list[str]:

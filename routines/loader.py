@@ -10,6 +10,8 @@ from routines.errors import PlanRefusedError, RoutineError
 from routines.regions import Refusal, Region, UnknownRegion, find_region
 from routines.schema import RoutineFile, Step
 
+_PIECE = 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class Routine:
@@ -67,7 +69,9 @@ def load_routine(path: Path) -> Routine:
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            # A routine is small; room for the largest is not taken for each.
+            raw = file.read(_PIECE)
+            raw += file.read(MAX_BYTES + 1 - _PIECE) if len(raw) == _PIECE else b""
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else problem
         raise RoutineError(f"cannot be read ({reason}).", path=path) from problem
@@ -82,11 +86,12 @@ def parse_routine(raw: bytes, path: Path) -> Routine:
     routine = Routine(path=path, file=file, text=raw.decode("utf-8"))
     for number, step in enumerate(file.steps):
         if step.region is not None:
-            _check_region(routine, number, step.region)
+            check_region(routine, number, step.region)
     return routine
 
 
-def _check_region(routine: Routine, number: int, name: str) -> None:
+def check_region(routine: Routine, number: int, name: str) -> None:
+    """Refuse a step (from 0) whose region is none or is refused. Raises RoutineError or PlanRefusedError."""
     key = dotted(("steps", number, "region"))
     match find_region(name):
         case Region():

@@ -46,7 +46,8 @@ _ZERO = re.compile(r"^\s*0+(\.0+)?\s*%\s*$", re.ASCII)
 _OF_THE_FIRST = frozenset({"rest", "move", "repeat", "position", "duration"})
 """Keys of a step that hold for all the steps that go together with it."""
 
-_OTHER_WORDS = {"tapotement": "percussion", "long-slow-stroke": "effleurage", "sustained-pressure": "hold"}
+OTHER_WORDS = {"tapotement": "percussion", "long-slow-stroke": "effleurage", "sustained-pressure": "hold"}
+"""What else the guides and people call a technique."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +131,15 @@ def _step_duration(value: object) -> float:
 
 def _word_of(kind: Any) -> BeforeValidator:
     """Check a word against a vocabulary (a Literal), forgiving case, spaces and underscores."""
+    words = _words(kind)
 
     def check(value: object) -> object:
         if not isinstance(value, str):
-            raise ValueError(f"must be one of {', '.join(_words(kind))}, not {_shown(value)}.")
+            raise ValueError(f"must be one of {', '.join(words)}, not {_shown(value)}.")
         plain = re.sub(r"[\s_]+", "-", value.strip().lower())
-        plain = _OTHER_WORDS.get(plain, plain)
-        if plain not in _words(kind):
-            raise ValueError(f"{_shown(value)} is not known here. {did_you_mean(plain, _words(kind))}")
+        plain = OTHER_WORDS.get(plain, plain)
+        if plain not in words:
+            raise ValueError(f"{_shown(value)} is not known here. {did_you_mean(plain, words)}")
         return plain
 
     return BeforeValidator(check)
@@ -154,6 +156,8 @@ def _shown(value: object) -> str:
 
 
 def _is_printable(text: str) -> str:
+    if text.isprintable():
+        return text
     # A routine of a stranger must not be able to steer the terminal that shows it.
     if bad := next((c for c in text if not c.isprintable() and c not in "\n\t"), None):
         raise ValueError(f"has the control character {bad!r}. Remove it.")
@@ -252,7 +256,7 @@ class Step(Table):
         if self.side == "each":
             raise ValueError('together needs the side "left", "right" or "both": each is one after the other.')
         if alone := self.model_fields_set & _OF_THE_FIRST:
-            raise ValueError(f"{alone.pop()} belongs to the first of the steps that go together.")
+            raise ValueError(f"{min(alone)} belongs to the first of the steps that go together.")
 
 
 class RoutineFile(Table):

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from controller.cli.completion import complete_profiles
 from controller.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from firmware_profiles.capabilities import Role
+    from firmware_profiles.capabilities import Capabilities, Role
     from firmware_profiles.schema import Profile
     from routines.preview import Row
     from routines.timeline import Timeline
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def profile_option(default: str) -> Callable[[Command], Command]:
+    """The option that names a profile to plan for."""
+    return click.option(
+        *("--profile", "profile_id"),
+        metavar="PROFILE",
+        shell_complete=complete_profiles,
+        help=f"As planned for this device; default: {default}.",
+    )
+
+
+def profile_parts(profile_id: str | None) -> dict[Role, Profile]:
+    """The part that a profile would have in a session; none without one. Raises PercussError."""
+    from firmware_profiles.library import find_profile
+
+    if profile_id is None:
+        return {}
+    profile = find_profile(profile_id)
+    return {"massager" if "massager" in profile.roles else "timer": profile}
+
+
+def capabilities_of(profile_id: str | None) -> Mapping[Role, Capabilities]:
+    """What to plan for: this profile, or any massager that a person holds."""
+    from routines.review import ANY_MASSAGER
+
+    return {role: profile.capabilities() for role, profile in profile_parts(profile_id).items()} or ANY_MASSAGER
+
 
 def print_plan(timeline: Timeline, profiles: Mapping[Role, Profile], *, as_json: bool) -> None:
     """Print the spans of a timeline and what the timers will do: a table with a clock, or one JSON object."""
-    from controller.cli.display import clock_text
+    from controller.cli.durations import clock_text
     from controller.timekeeping import foretell
     from routines.preview import rows
 

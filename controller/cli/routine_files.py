@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
+from controller.cli.completion import complete_routines
 from controller.cli.output import print_json, print_table, say
-
-if TYPE_CHECKING:
-    from firmware_profiles.capabilities import Role
-    from firmware_profiles.schema import Profile
+from controller.cli.plans import profile_option
+from controller.cli.routine_authoring import new, plot
+from controller.cli.routine_checks import check
 
 
 @click.group()
 def routines() -> None:
-    """Routines: list, show, check."""
+    """Routines: list, show, plot, new, check."""
 
 
 @routines.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def list_routines(as_json: bool) -> None:
     """List the routines: those of percuss and your own."""
-    from controller.cli.display import clock_text
-    from firmware_profiles.errors import PercussError
+    from controller.cli.durations import clock_text
+    from routines.durations import by_hand_s
     from routines.library import load_routines
-    from routines.planner import plan
 
     known, broken = load_routines()
-    problems: list[PercussError] = [problem for _, problem in broken]
-    rows = []
-    for name, routine in sorted(known.items()):
-        try:
-            rows.append((name, routine.title, plan(routine, {}).duration_s))
-        except PercussError as problem:
-            problems.append(problem)
-    for each in problems:
-        say(f"percuss: {each}")
+    for _, problem in broken:
+        say(f"percuss: {problem}")
+    rows = [(name, routine.title, by_hand_s(routine.steps)) for name, routine in sorted(known.items())]
     if as_json:
         print_json({"routines": [{"name": n, "title": t, "duration_s": d} for n, t, d in rows]})
     else:
@@ -45,49 +35,25 @@ def list_routines(as_json: bool) -> None:
 
 
 @routines.command()
-@click.argument("routine")
-@click.option("--profile", "profile_id", metavar="PROFILE", help="As planned for this device; default: by hand.")
+@click.argument("routine", shell_complete=complete_routines)
+@profile_option("by hand")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def show(routine: str, profile_id: str | None, as_json: bool) -> None:
+@click.option("--script", "as_script", is_flag=True, help="As a script on one line, for `run --script`.")
+def show(routine: str, profile_id: str | None, as_json: bool, as_script: bool) -> None:
     """Show a routine step by step."""
-    from controller.cli.plans import print_plan
-    from firmware_profiles.library import find_profile
+    from controller.cli.plans import print_plan, profile_parts
     from routines.library import find_routine
     from routines.planner import plan
+    from routines.writing import to_script
 
-    profiles: dict[Role, Profile] = {}
-    if profile_id is not None:
-        profile = find_profile(profile_id)
-        profiles["massager" if "massager" in profile.roles else "timer"] = profile
+    if as_script:
+        if as_json or profile_id is not None:
+            raise click.UsageError("--script shows the routine itself: leave --json and --profile out.")
+        click.echo(to_script(find_routine(routine)))
+        return
+    profiles = profile_parts(profile_id)
     devices = {role: profile.capabilities() for role, profile in profiles.items()}
     print_plan(plan(find_routine(routine), devices), profiles, as_json=as_json)
-
-
-@routines.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-def check(files: tuple[Path, ...]) -> None:
-    """Check routine files against the format and the limits. Without FILES, all known routines."""
-    from controller.cli.exits import exit_of_error
-    from firmware_profiles.errors import PercussError
-    from routines.library import load_routines, routine_paths
-    from routines.loader import load_routine
-    from routines.planner import plan
-
-    worst: PercussError | None = None
-    doubled = [] if files else [problem for _, problem in load_routines()[1] if problem.key == "name"]
-    for path in files or routine_paths():
-        try:
-            plan(load_routine(path), {})
-            for taken in doubled:
-                if taken.path == path:
-                    raise taken
-        except PercussError as problem:
-            worst = worst or problem
-            say(f"percuss: {problem}")
-        else:
-            click.echo(f"{path}: ok")
-    if worst is not None:
-        raise click.exceptions.Exit(exit_of_error(worst))
 
 
 @routines.command("schema")
@@ -96,3 +62,7 @@ def show_schema() -> None:
     from routines.schema import json_schema
 
     print_json(json_schema())
+
+
+for _command in (new, check, plot):
+    routines.add_command(_command)

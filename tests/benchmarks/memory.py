@@ -13,24 +13,18 @@ from tests.helpers.processes import simulator
 
 SESSION = """
 import asyncio, resource, sys
+from controller import api
 from controller.service.binding import Binding
-from controller.service.running import Preparations, Wishes, run
 from firmware_profiles.library import find_profile
-from routines.library import find_routine
-from routines.planner import plan
 
-binding = Binding("gun", sys.argv[1], find_profile("theragun-gen4"), is_simulated=True)
-routine = find_routine("piriformis-release")
-nothing = lambda *_: None
-asyncio.run(
-    run(
-        lambda devices, bounds: plan(routine, devices, bounds),
-        {"massager": binding},
-        wishes=Wishes(speed=60),
-        emit=nothing,
-        preparations=Preparations(nothing, nothing, nothing),
-    )
-)
+
+async def main():
+    gun = Binding("gun", sys.argv[1], find_profile("theragun-gen4"), is_simulated=True)
+    async with api.session("piriformis-release", massager=gun, speed=60) as session:
+        await session.ended()
+
+
+asyncio.run(main())
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

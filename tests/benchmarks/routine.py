@@ -57,16 +57,21 @@ async def _run(timeline: Timeline, profile: object) -> float:
 
 
 def _check(link: ScriptedTransport, timeline: Timeline, start_s: float) -> None:
-    """Every speed frame at its moment, its bytes made by hand."""
+    """Every frame that sets a speed at its moment, its bytes made by hand, and at the end one that sets none.
+
+    How often an off is said depends on what the gun answers.
+    """
     wanted = []
     for cue in timeline.cues():
         level = getattr(cue.command, "level", None)
-        if level is not None:
+        if level:
             body = bytes([1, 3]) + level.to_bytes(2, "big") + bytes([3])
             wanted.append((round(cue.at_s, 3), bytes([0xAA, sum(body) & 0xFF]) + body))
-    seen = [(round(at_s - start_s, 3), frame) for at_s, frame, _ in link.log if frame[2:4] == b"\x01\x03"]
-    # Around the session there is a halt before and a stop after: speed 0 and the short form, twice.
-    if [frame for _, frame in seen[2:-2]] != [frame for _, frame in wanted]:
+    said = [(round(at_s - start_s, 3), frame) for at_s, frame, _ in link.log if frame[2:4] == b"\x01\x03"]
+    seen = [(at_s, frame) for at_s, frame in said if any(frame[4:6])]
+    if [frame for _, frame in seen] != [frame for _, frame in wanted]:
         raise AssertionError("the bytes differ from the plan")
-    if any(abs(at - plan_at) > 0.05 for (at, _), (plan_at, _) in zip(seen[2:-2], wanted, strict=True)):
+    if any(abs(at - plan_at) > 0.05 for (at, _), (plan_at, _) in zip(seen, wanted, strict=True)):
         raise AssertionError("a frame was not sent at its moment")
+    if any(said[-1][1][4:6]):
+        raise AssertionError("the last word is not off")

@@ -143,7 +143,7 @@ def curved(curve: str = CURVE, **keys: str | float) -> str:
 def test_a_curve_gives_each_moment_its_own_level_and_may_rest() -> None:
     work = plan(routine(curved()), {"massager": gun()}).spans[1]
     assert work.drives[0].targets == ((0.0, 960), (10.0, 0), (20.0, 1440))
-    levels = [(cue.at_s, cue.command.level) for cue in work.cues() if isinstance(cue.command, SetLevel)]
+    levels = [(cue.at_s, int(cue.command.level)) for cue in work.cues() if isinstance(cue.command, SetLevel)]
     assert (10.0, 0) in levels
     assert levels[-1] == (60, 0)
     # The soft start holds each time: 250 ppm a second.
