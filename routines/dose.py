@@ -89,6 +89,13 @@ def bounds_today(
     return (*bounds, *_time_left(driven, now_utc), *_rests(driven, now_utc), *_held_by_pain(driven, pain))
 
 
+def sessions_left(driven: Iterable[DrivenSpan], region: str, *, now_utc: datetime) -> int:
+    """How many more sessions a place may have in these 24 hours; how long it has to rest between is apart from that."""
+    visits = _visits((span for span in driven if span.region == region), now_utc)[region]
+    counted = [visit for visit in visits if visit.driven_s >= COUNTS_FROM_S and visit.ended_ago_s < DAY_S]
+    return max(0, DAY_SESSIONS - len(counted))
+
+
 def pain_stops(before: int | None, score: int) -> str:
     """Why this much pain ends a session, as a sentence; empty when it does not. Scores are of 10."""
     if score >= PAIN_STOP_SCORE:
@@ -132,7 +139,7 @@ def _rests(driven: Iterable[DrivenSpan], now_utc: datetime) -> Iterator[Bound]:
         yield Bound(f"{why} {when}", region=region, is_refused=True)
 
 
-def _visits(driven: Iterable[DrivenSpan], now_utc: datetime) -> dict[str, list[_Visit]]:
+def _visits(driven: Iterable[DrivenSpan], now_utc: datetime) -> defaultdict[str, list[_Visit]]:
     """Each place's sessions. Both sides count together: one session does both."""
     spans: defaultdict[tuple[str, int], list[DrivenSpan]] = defaultdict(list)
     for span in driven:

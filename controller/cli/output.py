@@ -37,7 +37,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, ti
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     if sys.stdout.isatty():

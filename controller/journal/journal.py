@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, insert, inspect, select, update
 
 from controller.errors import JournalError
 from controller.events import StopProof
@@ -22,8 +23,8 @@ from controller.journal.problems import told
 from controller.journal.recording import SessionRecord
 from controller.journal.revisions import bring_up_to_date
 from controller.journal.tables import pain_answers, refusals, session_devices, sessions, steps, stops
+from firmware_profiles.capabilities import Side
 from routines.dose import DrivenSpan, PainAnswer
-from routines.timeline import Side
 
 StopBy = Literal["session", "guardian", "command"]
 
@@ -57,6 +58,20 @@ def open_journal(url: str | None = None) -> Journal:
             engine.dispose()
             raise
     return Journal(engine, place)
+
+
+def open_existing(url: str | None = None) -> Journal | None:
+    """Open the journal to look back; None where there is none yet, and none is made. Otherwise as `open_journal`."""
+    place = find_place(url)
+    with told(place):
+        if place.path is not None and not place.path.exists():
+            return None
+        engine = make_engine(place)
+        try:
+            has_tables = bool(inspect(engine).get_table_names())
+        finally:
+            engine.dispose()
+    return open_journal(url) if has_tables else None
 
 
 class Journal:
@@ -115,6 +130,29 @@ class Journal:
         row = insert(stops).values(at_utc=datetime.now(UTC), device=device, proof=proof, attempts=attempts, by=by)
         with told(self._place), self._writing.begin() as connection:
             connection.execute(row)
+
+    def note_next_day(self, session: int, score: int | None, note: str) -> bool:
+        """Write what a person says about the day after a session; whether something was said about it before.
+
+        What is given replaces what was said; a score of None and an empty note leave it.
+        """
+        given: dict[str, object] = {"at_utc": datetime.now(UTC)}
+        given |= {"score": score} if score is not None else {}
+        given |= {"note": note} if note else {}
+        said = (pain_answers.c.session == session) & (pain_answers.c.moment == "next_day")
+        with told(self._place), self._writing.begin() as connection:
+            if connection.execute(select(pain_answers.c.id).where(said)).first() is not None:
+                connection.execute(update(pain_answers).where(said).values(given))
+                return True
+            row = insert(pain_answers).values(session=session, moment="next_day", is_nerve_sign=False)
+            connection.execute(row.values(given))
+            return False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that reads one state of the journal, whatever is written meanwhile."""
+        with told(self._place), self._engine.begin() as connection:
+            yield connection
 
     def unfinished(self) -> list[UnfinishedSession]:
         """The sessions whose end was never written, oldest first: those that were killed, and those that still run."""

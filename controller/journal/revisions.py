@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from controller.errors import JournalError
 from controller.journal.places import VARIABLE, Place
 
-KNOWN = ("0001", "0002")
+KNOWN = ("0001", "0002", "0003")
 """Every revision, oldest first, so that alembic is not needed to tell an old journal from one of the future."""
 
 HEAD = KNOWN[-1]

@@ -166,4 +166,6 @@ pain_answers = Table(
     Column("is_nerve_sign", Boolean, nullable=False),
     Column("region", PlainText),
     Column("side", PlainText),
+    # What was said in words, the day after.
+    Column("note", PlainText),
 )
