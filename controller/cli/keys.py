@@ -26,8 +26,19 @@ NERVE_SIGN = "t"
 PAIN_KEYS = {str(score): score for score in range(10)}
 """How much it hurts, 0 to 9; a 1 and a 0 are ten."""
 
-LEGEND = "space pause · s skip · b back · + − intensity · e extra time · q stop"
-PAIN_LEGEND = "t tingling, numb or shooting pain: stops · 0 to 10 how much it hurts"
+
+def legend(space: str = "pause") -> tuple[str, ...]:
+    """What each key does, what stops first; ``space`` is what the space bar does now."""
+    stopping = ("q stop", "t tingling, numb or shooting pain: stops")
+    return (
+        *stopping,
+        f"space {space}",
+        "s skip",
+        "b back",
+        "+ - intensity",
+        "e extra time",
+        "0 to 10 how much it hurts",
+    )
 
 
 _restores: list[Callable[[], None]] = []
