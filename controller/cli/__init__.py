@@ -7,10 +7,14 @@ from asyncio import CancelledError
 
 import click
 
+from controller.cli.completion import completion
 from controller.cli.devices import devices, forget, pair, scan
 from controller.cli.diagnosis import doctor
+from controller.cli.exchange import export_programme, export_routine, import_routine
+from controller.cli.history import history
 from controller.cli.probing import probe
 from controller.cli.profiles import profiles
+from controller.cli.programmes import programmes
 from controller.cli.routine_files import routines
 from controller.cli.run import demo, run, set_level
 from controller.cli.screening import screening
@@ -31,11 +35,14 @@ def percuss() -> None:
 
 
 _COMMANDS = (
-    *(scan, pair, devices, forget, run, set_level, stop, clear, screening),
-    *(routines, profiles, simulate, sniff, probe, doctor, demo),
+    *(scan, pair, devices, forget, run, set_level, stop, clear, screening, history),
+    *(routines, programmes, profiles, simulate, sniff, probe, doctor, demo, completion),
 )
 for _command in _COMMANDS:
     percuss.add_command(_command)
+for _command in (export_routine, import_routine):
+    routines.add_command(_command)
+programmes.add_command(export_programme)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.cli.capturing import capture_option
+from controller.cli.completion import complete_devices, complete_profiles
 from controller.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -52,9 +53,14 @@ def scan(timeout_s: float, adapter: str | None, shows_all: bool, as_json: bool) 
 
 
 @click.command()
-@click.argument("target", required=False, metavar="[NAME|ADDRESS|URL]")
+@click.argument("target", required=False, metavar="[NAME|ADDRESS|URL]", shell_complete=complete_devices)
 @click.option("--as", "name", metavar="NAME", help="What to call it; default: its own name.")
-@click.option("--profile", "profile_id", metavar="PROFILE", help="Which profile it has, when it cannot be told.")
+@click.option(
+    *("--profile", "profile_id"),
+    metavar="PROFILE",
+    shell_complete=complete_profiles,
+    help="Which profile it has, when it cannot be told.",
+)
 @click.option("--bond", is_flag=True, help="Also bond with it, where the device asks for it.")
 @click.option("--passkey", metavar="DIGITS", help="The six digits that the device shows, for --bond.")
 @click.option(
@@ -165,7 +171,7 @@ def devices(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_devices)
 def forget(name: str) -> None:
     """Forget a paired device."""
     from controller.service import pairing

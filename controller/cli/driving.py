@@ -8,21 +8,20 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 import click
 
-from controller.cli.display import REFRESH_S, Display, make_display
+from controller import api
 from controller.cli.exits import Exit
+from controller.cli.guided import REFRESH_S, Display, make_display
 from controller.cli.keys import KEYS, NERVE_SIGN, PAIN_KEYS, QUIT, keys_heard, restore_terminal
 from controller.cli.output import print_json, say
+from controller.cli.roles import parts
 from controller.events import Event, SessionEnded, event_json
 from controller.service.binding import Bindings, touches_a_body
 from controller.service.clearance import LeftOver
-from controller.service.running import Plan, Preparations, Wishes, run
-from controller.sessions import BY_THE_PERSON, Session
-from routines.bounds import Bound
-from routines.timeline import Timeline
+from controller.service.running import Planned, Preparation, Wishes
+from controller.sessions import BY_THE_PERSON
 
 TEN_S = 0.7
 """Real seconds after the key 1 in which a 0 makes it ten."""
@@ -34,59 +33,56 @@ STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGQUIT", "SIGTSTP")
 
 
 async def drive(
-    plan: Plan, bindings: Bindings, wishes: Wishes, *, as_json: bool = False
-) -> tuple[SessionEnded, list[Event]]:
+    what: api.What, bindings: Bindings, wishes: Wishes, *, as_json: bool = False, sound: bool = True
+) -> tuple[SessionEnded, Sequence[Event]]:
     """Run a session with everything a person needs around it; how it ended, and all that happened.
 
     The first Ctrl-C (or SIGTERM, SIGHUP, or a reader that goes away) stops the motor, a second one quits.
     """
-    driving = _Driving(make_display(is_quiet=as_json), as_json=as_json)
+    driving = _Driving(make_display(is_quiet=as_json, sound=sound), as_json=as_json)
     with driving.signals_caught(), keys_heard(driving.key) as has_keys:
         refreshing = asyncio.create_task(driving.refresh())
         try:
-            ended = await run(
-                plan,
-                bindings,
-                wishes=replace(
-                    wishes,
-                    waits_for_key=wishes.waits_for_key and has_keys,
-                    can_be_resumed=has_keys,
-                    asks_pain=wishes.asks_pain and has_keys and touches_a_body(bindings) and not as_json,
-                ),
-                emit=driving.emit,
-                preparations=Preparations(_say_left_over, _say_planned(bindings), driving.begin),
-            )
+            async with api.session(
+                what,
+                **parts(bindings),
+                speed=wishes.speed,
+                pain_before=wishes.pain_before,
+                asks_pain=wishes.asks_pain and has_keys and touches_a_body(bindings) and not as_json,
+                waits_for_key=wishes.waits_for_key and has_keys,
+                can_be_resumed=has_keys,
+                tell=_say_preparation,
+            ) as session:
+                driving.begin(session)
+                async for event in session.events():
+                    driving.emit(event)
+                return await session.ended(), session.happened
         except asyncio.CancelledError:
             # Before anything was driven there is no session that could end in order; later it has stopped everything.
             raise click.Abort from None
         finally:
             refreshing.cancel()
             driving.end()
-    return ended, driving.events
 
 
-def _say_left_over(left_over: LeftOver) -> None:
-    session = left_over.session
-    say(f"The session {session.routine} of {session.started_utc:%Y-%m-%d %H:%M} UTC ended without a word.")
-    for name, what in left_over.stops.items():
-        say(f"  {name}: {what}.")
-
-
-def _say_planned(bindings: Bindings) -> Callable[[Timeline, Sequence[Bound]], None]:
-    def tell(_: Timeline, bounds: Sequence[Bound]) -> None:
-        for reason in dict.fromkeys(bound.reason for bound in bounds if bound.cap is not None):
-            say(f"Today: {reason}.")
-        say(f"connecting to {', '.join(binding.name for binding in bindings.values())} …")
-
-    return tell
+def _say_preparation(preparation: Preparation) -> None:
+    match preparation:
+        case LeftOver(session, stops):
+            say(f"The session {session.routine} of {session.started_utc:%Y-%m-%d %H:%M} UTC ended without a word.")
+            for name, what in stops.items():
+                say(f"  {name}: {what}.")
+        case Planned(_, devices, bounds):
+            for reason in dict.fromkeys(bound.reason for bound in bounds if bound.cap is not None):
+                say(f"Today: {reason}.")
+            if devices:
+                say(f"connecting to {', '.join(devices.values())} …")
 
 
 class _Driving:
     def __init__(self, display: Display, *, as_json: bool) -> None:
-        self.events: list[Event] = []
         self._display = display
         self._as_json = as_json
-        self._session: Session | None = None
+        self._session: api.LiveSession | None = None
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._is_stopping = False
@@ -94,14 +90,13 @@ class _Driving:
         self._interrupts = 0
         self._output_is_open = True
 
-    def begin(self, session: Session) -> None:
+    def begin(self, session: api.LiveSession) -> None:
         self._session = session
         self._guarded(lambda: self._display.begin(session))
         if self._is_stopping:
             session.stop()
 
     def emit(self, event: Event) -> None:
-        self.events.append(event)
         if self._as_json:
             self._guarded(lambda: print_json(event_json(event)))
         self._guarded(lambda: self._display.event(event))
@@ -119,7 +114,7 @@ class _Driving:
         elif self._session is not None and (request := KEYS.get(key.lower())) is not None:
             self._session.request(request)
 
-    def _tell_pain(self, session: Session, score: int) -> None:
+    def _tell_pain(self, session: api.LiveSession, score: int) -> None:
         """Take a digit; after a 1 a 0 may follow, which makes ten."""
         was_one, self._one = self._one, None
         if was_one is not None:
@@ -133,7 +128,7 @@ class _Driving:
         else:
             session.tell_pain(score)
 
-    def _tell_one(self, session: Session) -> None:
+    def _tell_one(self, session: api.LiveSession) -> None:
         self._one = None
         session.tell_pain(1)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.cli.authoring import new
+from controller.cli.completion import complete_profiles
 from controller.cli.decoding import decode
 from controller.cli.output import print_json, print_table, say
 from controller.cli.profile_checks import check
@@ -40,7 +41,7 @@ def list_profiles(as_json: bool) -> None:
 
 
 @profiles.command()
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete_profiles)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def show(profile: str, as_json: bool) -> None:
     """Show what a profile says, with its commands and their values."""
@@ -99,7 +100,7 @@ def show_schema() -> None:
 
 
 @profiles.command()
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete_profiles)
 @click.argument("command")
 @click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
 def encode(profile: str, command: str, values: tuple[str, ...]) -> None:

@@ -6,12 +6,16 @@ import sys
 
 import click
 
+from controller.cli.completion import complete_profiles
+
 
 @click.command(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
     add_help_option=False,
 )
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="PROFILE [OPTIONS]")
+@click.argument(
+    "arguments", nargs=-1, type=click.UNPROCESSED, metavar="PROFILE [OPTIONS]", shell_complete=complete_profiles
+)
 def simulate(arguments: tuple[str, ...]) -> None:
     """Pretend to be a device (--help tells how)."""
     import subprocess

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from controller.cli.capturing import capture_option
+from controller.cli.completion import complete_devices
 from controller.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_devices)
 @click.option("--for", "for_s", type=click.FloatRange(0.1), metavar="SECONDS", help="End after so long.")
 @capture_option
 def sniff(name: str, for_s: float | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controller.cli.completion import complete_devices
 from controller.cli.output import leave_stdout, print_json, say
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_devices)
 @click.option("--all", "stops_all", is_flag=True, help="Everything, and nothing starts again until `percuss clear`.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def stop(name: str | None, stops_all: bool, as_json: bool) -> None:

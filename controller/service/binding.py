@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.errors import RefusedError, RegistryError
 from controller.registry import Registry
@@ -50,6 +50,17 @@ def bind_paired(name: str, registry: Registry | None = None) -> Binding:
 def bind_simulator(simulator: Simulator) -> Binding:
     """A simulator that was started for this session."""
     return Binding(simulator.name, simulator.url, find_profile(simulator.profile), is_simulated=True)
+
+
+def told_apart(bindings: Bindings) -> dict[Role, Binding]:
+    """The same with a number where a name comes again, as with two simulators of one profile: events go by names."""
+    named: dict[Role, Binding] = {}
+    for role, binding in bindings.items():
+        number, name, taken = 2, binding.name, {other.name for other in named.values()}
+        while name in taken:
+            name, number = f"{binding.name} {number}", number + 1
+        named[role] = replace(binding, name=name)
+    return named
 
 
 def capabilities(bindings: Bindings) -> dict[Role, Capabilities]:

@@ -17,7 +17,10 @@ from controller.events import Event, SpanEnded, SpanStarted
 
 @dataclass(frozen=True, slots=True)
 class PlaceDose:
-    """What one place got, in the simulator's seconds: the time that a motor turned, and its mean and peak speed."""
+    """What one place got, in the simulator's seconds: the time that a motor turned, and its mean and peak speed.
+
+    Places that were worked at the same time are one, with a plus between them.
+    """
 
     region: str
     side: str | None
@@ -83,12 +86,17 @@ def _turns(samples: list[_Sample], begin_mono_s: float, end_mono_s: float) -> It
 
 
 def _windows(events: Iterable[Event]) -> Iterable[tuple[tuple[str, str | None], float, float]]:
+    place: tuple[str, str | None] = ("", None)
     begin_mono_s = 0.0
     for event in events:
         if isinstance(event, SpanStarted):
             begin_mono_s = event.mono_s
+            place = (event.region or "", event.side)
+            if event.also:
+                own = f"{event.side or ''} {event.region}".strip()
+                place = (" + ".join([own, *(f"{each.side or ''} {each.region}".strip() for each in event.also)]), None)
         elif isinstance(event, SpanEnded) and event.is_driven:
-            yield (event.region or "", event.side), begin_mono_s, event.mono_s
+            yield place, begin_mono_s, event.mono_s
 
 
 def _dose(region: str, side: str | None, turns: list[_Turn]) -> PlaceDose:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from controller.clock import Clock, SystemClock
 from controller.devices import Device
@@ -19,10 +20,11 @@ from controller.safety import holds, latch
 from controller.safety.supervisor import Supervisor
 from controller.service.binding import Binding, Bindings, capabilities, touches_a_body
 from controller.service.clearance import LeftOver, bounds_of_the_day, settle_left_overs
+from controller.service.live import EventLog, LiveSession, check_pain, see_over
 from controller.sessions import Session
 from controller.timekeeping import OwnTimer, RoutineTimer
 from controller.transports import open_url
-from firmware_profiles.capabilities import Capabilities, Role
+from firmware_profiles.capabilities import MASSAGERS, Capabilities, Role
 from firmware_profiles.commands import Interval
 from routines.bounds import Bound, least_session_s
 from routines.errors import PlanRefusedError
@@ -46,12 +48,16 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Preparations:
-    """Told while a session is prepared: sessions that were left over, then the plan and the bounds that it keeps."""
+class Planned:
+    """The plan of a session whose devices, by role, are connected next, and the bounds that it keeps."""
 
-    left_over: Callable[[LeftOver], None]
-    planned: Callable[[Timeline, Sequence[Bound]], None]
-    started: Callable[[Session], None]
+    plan: Timeline
+    devices: Mapping[Role, str]
+    bounds: tuple[Bound, ...]
+
+
+Preparation = LeftOver | Planned
+"""What is told while a session is prepared: sessions that were left over, then the plan."""
 
 
 def plan_for(plan: Plan, bindings: Bindings) -> Timeline:
@@ -61,37 +67,80 @@ def plan_for(plan: Plan, bindings: Bindings) -> Timeline:
         bounds = bounds_of_the_day(bindings, journal, is_screened=False)
     finally:
         journal.close()
-    return plan(capabilities(bindings), _for_massager(bounds, bindings))
+    return plan(capabilities(bindings), _for_massagers(bounds, bindings))
 
 
-async def run(
-    plan: Plan, bindings: Bindings, *, wishes: Wishes, emit: Listener, preparations: Preparations
-) -> SessionEnded:
-    """Run what ``plan`` makes, on the bound devices, and see everything stopped.
+@asynccontextmanager
+async def running_session(
+    plan: Plan, bindings: Bindings, *, wishes: Wishes, tell: Callable[[Preparation], None] = lambda _: None
+) -> AsyncIterator[LiveSession]:
+    """Start what ``plan`` makes on the bound devices; leaving the block, however, stops it and sees it stopped.
 
     Time runs faster (``wishes.speed``) only on simulators. Raises RefusedError while the emergency stop is in or
     without a valid screening, PlanRefusedError, JournalError, GuardianError, and TransportError, IdentityError or
-    DeviceFaultError when a device cannot be opened. Nothing has moved then.
+    DeviceFaultError when a device cannot be opened: nothing has moved then. Leaving raises StopUnconfirmedError when a
+    device did not confirm its stop, and JournalError when the session could not be written down.
     """
+    _check_wishes(wishes, bindings)
+    log = EventLog()
+    begun: asyncio.Future[LiveSession] = asyncio.get_running_loop().create_future()
+
+    def begin(session: Session, timeline: Timeline) -> LiveSession:
+        begun.set_result(live := LiveSession(session, timeline, log, task))
+        return live
+
+    # A task of its own: it comes to its end in order whatever becomes of the block.
+    task = asyncio.create_task(_run(plan, bindings, wishes, log, tell, begin), name="percuss session")
+    task.add_done_callback(lambda _: log.close())
+    try:
+        waits: set[asyncio.Future[Any]] = {task, begun}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if not begun.done():
+            await task  # raises why
+        yield begun.result()
+    except BaseException as problem:
+        why = f"the program that ran it left it early ({type(problem).__name__})."
+        await see_over(task, begun.result() if begun.done() else None, why)
+        raise
+    await see_over(task, begun.result(), "the program that ran it left it early.")
+    await task
+
+
+def _check_wishes(wishes: Wishes, bindings: Bindings) -> None:
+    if not 0 < wishes.speed < float("inf"):
+        raise RefusedError(f"time cannot run {wishes.speed} times as fast.", fix="Say how fast with a number above 0.")
     if wishes.speed != 1.0 and not all(binding.is_simulated for binding in bindings.values()):
         names = ", ".join(binding.name for binding in bindings.values() if not binding.is_simulated)
-        raise RefusedError("time can only run faster on simulators.", where=names, fix="Leave --speed out.")
+        raise RefusedError("time can only run faster on simulators.", where=names, fix="Leave the speed out.")
+    if wishes.pain_before is not None:
+        check_pain(wishes.pain_before)
+
+
+async def _run(
+    plan: Plan,
+    bindings: Bindings,
+    wishes: Wishes,
+    log: EventLog,
+    tell: Callable[[Preparation], None],
+    begin: Callable[[Session, Timeline], LiveSession],
+) -> SessionEnded:
+    able = capabilities(bindings)
     with ExitStack() as stack:
         # First: whoever engages the emergency stop from now on sees this process among those to be told.
         locks = [stack.enter_context(holds.held(binding.name, binding.url)) for binding in bindings.values()]
         latch.require_clear()
         journal = open_journal()
         stack.callback(journal.close)
-        for left_over in await settle_left_overs(journal, emit=emit):
-            preparations.left_over(left_over)
+        for left_over in await settle_left_overs(journal, emit=log.add):
+            tell(left_over)
         try:
             bounds = bounds_of_the_day(bindings, journal)
-            timeline = plan(capabilities(bindings), _for_massager(bounds, bindings))
+            timeline = plan(able, _for_massagers(bounds, bindings))
             _check_places(timeline, bindings)
         except (RefusedError, PlanRefusedError) as refusal:
             journal.note_refusal(str(refusal))
             raise
-        preparations.planned(timeline, bounds)
+        tell(Planned(timeline, {role: binding.name for role, binding in bindings.items()}, bounds))
         record = journal.begin(
             routine=timeline.routine,
             devices={role: (binding.name, binding.profile.id) for role, binding in bindings.items()},
@@ -99,9 +148,9 @@ async def run(
             planned_s=timeline.duration_s,
             speed=wishes.speed,
         )
-        running = _Running(timeline, bindings, bounds, wishes, record, emit)
+        running = _Running(timeline, bindings, bounds, wishes, record, log.add)
         try:
-            ended = await running.run(preparations.started, locks)
+            ended = await running.run(begin, locks)
         except BaseException as problem:
             if not running.has_begun:
                 what = str(problem) or type(problem).__name__
@@ -141,15 +190,16 @@ class _Running:
         self.has_begun = False
 
     def _tell(self, event: Event) -> None:
-        # Apart: whatever becomes of a display, what happens is written down.
+        # Apart: whatever becomes of those who listen, what happens is written down.
         self._record.record(event)
         for timer in self._timers:
             timer.hear(event)
         self._announce(event)
 
-    async def run(self, started: Callable[[Session], None], locks: Sequence[int]) -> SessionEnded:
-        # It keeps the locks too: nobody drives a device that a guardian is still stopping.
-        guardian = Guardian(keeps=locks)
+    async def run(self, begin: Callable[[Session, Timeline], LiveSession], locks: Sequence[int]) -> SessionEnded:
+        # It keeps the locks too: nobody drives a device that a guardian is still stopping. Nothing guards a session by
+        # hand: it has nothing that could be left running.
+        guardian = Guardian(keeps=locks) if self._bindings else None
         session: Session | None = None
         try:
             for role, binding in self._bindings.items():
@@ -159,12 +209,16 @@ class _Running:
             timer = self._take_routine_timer()
             session = prepared = self._session()
             await self._set_timers(session, timer)
-            guardian.on_death = lambda why: prepared.stop(f"{why}, and nothing runs unguarded.")
-            moving = [self._bindings[role] for role in self._devices]
-            await guardian.guard([make_ward(b.name, b.url, b.profile) for b in moving])
-            started(session)
+            if guardian is not None:
+                guardian.on_death = lambda why: prepared.stop(f"{why}, and nothing runs unguarded.")
+                moving = [self._bindings[role] for role in self._devices]
+                await guardian.guard([make_ward(b.name, b.url, b.profile) for b in moving])
+            live = begin(session, self._timeline)
             self.has_begun = True
-            ended = await session.run()
+            try:
+                ended = await session.run()
+            finally:
+                live.is_over = True
             if self._announce.failure is not None:
                 raise self._announce.failure
             return ended
@@ -172,10 +226,11 @@ class _Running:
             for each in (*self._timers, *self._devices.values()):
                 with suppress(TransportError):
                     await each.close()
-            if session is None or not self.has_begun or session.is_at_rest:
-                guardian.release()
-            else:
-                guardian.hand_over()
+            if guardian is not None:
+                if session is None or not self.has_begun or session.is_at_rest:
+                    guardian.release()
+                else:
+                    guardian.hand_over()
 
     def _take_routine_timer(self) -> Device | None:
         """A timer that moves and sounds nothing goes along by itself; the session has no part in it."""
@@ -190,9 +245,9 @@ class _Running:
             routine_timer = RoutineTimer(timer, left, self._tell)
             self._timers.append(routine_timer)
             await routine_timer.prepare()
-        massager = self._devices.get("massager")
-        if massager is not None and massager.profile.timer is not None:
-            self._timers.append(OwnTimer(massager, left, self._tell))
+        for massager in (self._devices[role] for role in MASSAGERS if role in self._devices):
+            if massager.profile.timer is not None:
+                self._timers.append(OwnTimer(massager, left, self._tell))
 
     def _session(self) -> Session:
         session = Session(
@@ -232,8 +287,7 @@ def build_device(binding: Binding, *, clock: Clock, emit: Listener) -> Device:
     return Device(binding.name, binding.profile, transport, clock=clock, emit=emit, expected=binding.expected)
 
 
-def _for_massager(bounds: Sequence[Bound], bindings: Bindings) -> tuple[Bound, ...]:
+def _for_massagers(bounds: Sequence[Bound], bindings: Bindings) -> tuple[Bound, ...]:
     """The bounds that hold for a plan: those of another device do not."""
-    massager = bindings.get("massager")
-    name = massager.name if massager is not None else None
-    return tuple(bound for bound in bounds if bound.device in {None, name})
+    names = {bindings[role].name for role in MASSAGERS if role in bindings}
+    return tuple(bound for bound in bounds if bound.device is None or bound.device in names)

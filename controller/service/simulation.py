@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from controller.errors import DeviceNotFoundError
 from firmware_profiles.folders import simulators_folder
+from firmware_profiles.library import find_profile
 
 READY_S = 30.0
 """Real seconds that a simulator has to start; a cold start on a slow machine takes a few."""
@@ -53,13 +55,14 @@ def running_simulators() -> list[Simulator]:
 async def started_simulator(profile: str, *, speed: float = 1.0) -> AsyncIterator[Simulator]:
     """Start a simulator as a process of its own; it ends with the block, or with this process, however that ends.
 
-    Raises DeviceNotFoundError with what the simulator said when it does not start.
+    Raises MatchError for a profile that nobody knows, and DeviceNotFoundError with what the simulator said when it does
+    not start.
     """
     with tempfile.TemporaryDirectory(prefix="percuss-") as folder:
         record = Path(folder) / "simulator.jsonl"
         command = [
             *(sys.executable, "-P", "-m", "simulators", profile, "--json", "--until-stdin-closes"),
-            *("--speed", str(speed), "--record", str(record)),
+            *("--speed", str(speed), "--record", str(record), *_own_address(profile)),
         ]
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -77,6 +80,13 @@ async def started_simulator(profile: str, *, speed: float = 1.0) -> AsyncIterato
             with suppress(ProcessLookupError):
                 process.terminate()
             await process.communicate()
+
+
+def _own_address(profile: str) -> tuple[str, ...]:
+    """An address of its own on Bluetooth: two simulators of one profile are two devices."""
+    if find_profile(profile).ble is None:
+        return ()
+    return "--address", ":".join(("F0", "F1", "C2", *(f"{byte:02X}" for byte in secrets.token_bytes(3))))
 
 
 async def _ready(process: asyncio.subprocess.Process, profile: str) -> Simulator:

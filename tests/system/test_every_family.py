@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from controller import api
 from controller.events import DeviceStopped, Event
-from controller.service import binding, pairing, running, scanning
+from controller.service import pairing, scanning
 from controller.service.observation import observe
 from firmware_profiles.library import BUNDLED
 from firmware_profiles.loader import load_profile
@@ -122,18 +123,10 @@ def routine_for(profile: Profile) -> Routine:
 
 async def run_on(name: str, routine: Routine, speed: float) -> tuple[Timeline, list[Event]]:
     """Run a routine on a paired device, as `percuss run` does; the plan, and what happened."""
-    planned, happened = list[Timeline](), list[Event]()
-    ended = await running.run(
-        lambda devices, bounds: plan(routine, devices, bounds),
-        {"massager": binding.bind_paired(name)},
-        wishes=running.Wishes(speed=speed),
-        emit=happened.append,
-        preparations=running.Preparations(
-            left_over=lambda _: None, planned=lambda timeline, _: planned.append(timeline), started=lambda _: None
-        ),
-    )
+    async with api.session(routine, massager=name, speed=speed) as session:
+        ended = await session.ended()
     assert ended.outcome == "done", ended
-    return planned[0], happened
+    return session.plan, list(session.happened)
 
 
 async def comes_to_rest(device: RunningSimulator) -> None:

@@ -26,6 +26,7 @@ MOVES = {"run", "set", "demo"}
 MOVES_NOTHING = {
     *("scan", "pair", "devices", "forget", "stop", "clear", "screening"),
     *("routines", "profiles", "simulate", "sniff", "probe", "doctor"),
+    *("programmes", "history", "completion"),
 }
 
 UNVERIFIED_PPM = 2100
@@ -91,6 +92,7 @@ def test_commands_that_move_nothing_move_nothing(gun: RunningSimulator, home: Pa
         *(["devices"], ["stop", "gun"], ["stop", "--all"], ["clear"], ["screening", "--none"], ["doctor"]),
         *(["routines", "check"], ["profiles", "encode", "theragun-gen4", "set_level", "level=2400"]),
         *(["profiles", "check"], ["simulate", "--help"], ["sniff", "gun", "--for", "1"], ["probe", gun.url]),
+        *(["programmes", "list"], ["history", "list"], ["completion", "bash"]),
         ["forget", "gun"],
     ]
     assert {command[0] for command in tried} == MOVES_NOTHING
