@@ -104,13 +104,17 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one device offers. ``channels`` is in the profile's order; ``cap`` holds it below its full scale."""
+    """What one device offers. ``channels`` is in the profile's order; ``cap`` holds it below its full scale.
+
+    ``name`` is what its person calls it, empty where nobody does.
+    """
 
     profile: str
     roles: tuple[Kind, ...]
     channels: Mapping[str, Channel]
     cap_percent: Percent
     cap_reason: str
+    name: str = ""
 
     @property
     def is_hand_held(self) -> bool:

@@ -44,6 +44,11 @@ class Strength:
         """Whether more is asked than allowed; no word can, only numbers."""
         return self.asked_ppm > self.cap.ppm + _ROUNDING_PPM
 
+    def held_to(self, cap: Cap, *, is_lowered: bool) -> Strength:
+        """The same under a lower cap; what is asked is lowered with it where it is a word, and kept where a number."""
+        asked_ppm = min(self.asked_ppm, cap.ppm) if is_lowered else self.asked_ppm
+        return Strength(asked_ppm, min(self.gentle_ppm, cap.ppm), cap)
+
 
 def full_ppm(levels: Levels) -> float:
     """What 100 % is in percussions per minute; devices that know only levels count as `FULL_PPM`."""

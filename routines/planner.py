@@ -122,7 +122,7 @@ def _add_pieces(draft: Draft, pieces: Sequence[Piece], duration_s: float, motors
         duration_s,
         first.number + 1,
         draft.routine.line(first.number),
-        at_once_cue([(piece.place, work_cue(piece.step, piece.region)) for piece in pieces]),
+        at_once_cue([(piece.place, work_cue(piece.step, piece.region)) for piece in pieces], motors.hands),
         region=first.region.id if first.region else None,
         side=first.side,
         technique=first.step.technique,
@@ -133,7 +133,7 @@ def _add_pieces(draft: Draft, pieces: Sequence[Piece], duration_s: float, motors
         also=tuple(place for piece in others if (place := piece.place) is not None),
     )
     if not motors.are_there:
-        _add_move(draft, pieces, span)
+        _add_move(draft, pieces, span, motors.hands)
     else:
         draft.last_place = _where(pieces)
     for _ in range(first.step.repeat):
@@ -152,7 +152,7 @@ def _where(pieces: Sequence[Piece]) -> tuple[object, ...]:
     return tuple((piece.region, piece.side, pieces[0].step.position, piece.step.tool) for piece in pieces)
 
 
-def _add_move(draft: Draft, pieces: Sequence[Piece], work: Span) -> None:
+def _add_move(draft: Draft, pieces: Sequence[Piece], work: Span, hands: str) -> None:
     """Give the person time to get there, motor off."""
     first = pieces[0].step
     if first.technique in _KINDS:
@@ -170,7 +170,7 @@ def _add_move(draft: Draft, pieces: Sequence[Piece], work: Span) -> None:
             work,
             kind="move",
             duration_s=move_s,
-            cue=" ".join(cues),
+            cue=" ".join([*cues, hands]).strip(),
             technique="transition",
             note=" ".join(note for note in notes if note),
             drives=(),

@@ -8,8 +8,18 @@ from routines.limits import full_ppm
 from routines.timeline import Drive, Span, Timeline
 
 
+class Motor(TypedDict):
+    """What the plan asks of one channel at most; None for a switch, whose strength a person sets."""
+
+    role: str
+    channel: str
+    place: str
+    asked_percent: float | None
+    asked_ppm: float | None
+
+
 class Row(TypedDict):
-    """One span. The percent and the speed are the highest that the plan asks for; None when no motor is set."""
+    """One span. The percent and the speed are the highest of its ``motors``; None when none is set."""
 
     start_s: float
     duration_s: float
@@ -20,6 +30,7 @@ class Row(TypedDict):
     asked_percent: float | None
     asked_ppm: float | None
     driven: bool
+    motors: list[Motor]
     cue: str
     note: str
 
@@ -35,9 +46,7 @@ def rows(timeline: Timeline) -> list[Row]:
 
 
 def _row(span: Span, start_s: float) -> Row:
-    # A switch is set by hand: its only level says nothing about speed.
-    percents = [_percent(drive) for drive in span.drives if not drive.levels.is_switch]
-    speeds = [_percent(d) * full_ppm(d.levels) / 100 for d in span.drives if not d.levels.is_switch]
+    motors = [_motor(span, drive) for drive in span.drives]
     return Row(
         start_s=start_s,
         duration_s=span.duration_s,
@@ -45,13 +54,23 @@ def _row(span: Span, start_s: float) -> Row:
         step=span.step,
         place=span.place,
         technique=span.technique or "",
-        asked_percent=round(max(percents), 1) if percents else None,
-        asked_ppm=round(max(speeds), 1) if speeds else None,
+        asked_percent=max((m["asked_percent"] for m in motors if m["asked_percent"] is not None), default=None),
+        asked_ppm=max((m["asked_ppm"] for m in motors if m["asked_ppm"] is not None), default=None),
         driven=bool(span.drives),
+        motors=motors,
         cue=span.cue,
         note=span.note,
     )
 
 
-def _percent(drive: Drive) -> float:
-    return drive.levels.percent(max(level for _, level in drive.targets))
+def _motor(span: Span, drive: Drive) -> Motor:
+    percent = drive.levels.percent(max(level for _, level in drive.targets))
+    # A switch is set by hand: its only level says nothing about speed.
+    is_set = not drive.levels.is_switch
+    return Motor(
+        role=drive.role,
+        channel=drive.channel,
+        place=span.place if drive.place is None else str(drive.place),
+        asked_percent=round(percent, 1) if is_set else None,
+        asked_ppm=round(percent * full_ppm(drive.levels) / 100, 1) if is_set else None,
+    )

@@ -240,6 +240,8 @@ class Step(Table):
             raise ValueError(f"{self.technique} has its own rising stages; with a curve write percussion.")
         if "intensity" in self.model_fields_set:
             raise ValueError("has an intensity and a curve: leave one of them out.")
+        if all(point.intensity == REST for point in self.curve):
+            raise ValueError('the curve only rests. For a pause write technique = "rest".')
         times = [point.at for point in self.curve]
         if times[0] != 0:
             raise ValueError("the curve must begin at 0s.")

@@ -192,10 +192,14 @@ def _pieces(path: Path, text: str) -> Iterator[tuple[str, _Piece]]:
 
 def _unquoted(path: Path, piece: _Piece) -> str:
     try:
-        return str(json.loads(piece.text.replace("\t", "\\t")))
+        text = str(json.loads(piece.text.replace("\t", "\\t")))
     except ValueError as problem:
         fix = r"Inside quotes write \" for a quote, \\ for a backslash and \n for a new line."
         raise _mistake(path, piece, "has a backslash that says nothing.", fix) from problem
+    if half := re.search("[\ud800-\udfff]", text):
+        what = f"has {half[0]!r}, which is only half of a character."
+        raise _mistake(path, piece, what, "Write the character itself.")
+    return text
 
 
 def _read_group(path: Path, group: list[list[_Piece]]) -> Iterator[_Draft]:

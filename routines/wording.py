@@ -42,11 +42,11 @@ def work_cue(step: Step, region: Region | None) -> str:
     return step.cue or _TECHNIQUES.get(step.technique) or (region.how if region else "")
 
 
-def at_once_cue(cues: Sequence[tuple[Place | None, str]]) -> str:
-    """What to do at one place, or at several at the same time."""
+def at_once_cue(cues: Sequence[tuple[Place | None, str]], hands: str) -> str:
+    """What to do at one place, or at several at the same time; ``hands`` says with which device where."""
     if len(cues) == 1:
-        return cues[0][1]
-    return " At the same time, ".join(f"{place}: {cue}" for place, cue in cues)
+        return f"{hands} {cues[0][1]}".strip()
+    return f"{hands} {' At the same time, '.join(f'{place}: {cue}' for place, cue in cues)}".strip()
 
 
 def rest_cue() -> str:

@@ -86,4 +86,7 @@ def _asked(row: Row) -> str:
         return "by hand"
     if row["asked_ppm"] is None:
         return "on"
-    return f"{row['asked_ppm']:.0f} ppm ({row['asked_percent']:.0f} %)"
+    if len({motor["asked_ppm"] for motor in row["motors"]}) == 1:
+        return f"{row['asked_ppm']:.0f} ppm ({row['asked_percent']:.0f} %)"
+    speeds = [(motor["place"], motor["asked_ppm"]) for motor in row["motors"]]
+    return ", ".join(f"{place} {'on' if ppm is None else f'{ppm:.0f} ppm'}" for place, ppm in speeds)

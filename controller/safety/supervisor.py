@@ -88,7 +88,8 @@ class Supervisor:
             raise RefusedError(what, where=span.place)
         channel = self._devices[cue.role].capabilities.channels[command.channel]
         place = _place_of(span, drive, channel)
-        self._check_level(span, cue.role, command, place)
+        for anywhere in dict.fromkeys((place, *self._held_places(span, cue.role))):
+            self._check_level(span, cue.role, command, anywhere)
         if command.level > level:
             self._check_rise(span, cue.role, command, level, place)
             self._rises[cue.role, command.channel] = self._clock.now()
@@ -141,6 +142,13 @@ class Supervisor:
                 raise RefusedError("this is the lowest level; pause or stop instead.", where=span.place)
             raise RefusedError(f"no stronger than {drive.cap_level} here: {drive.cap_reason}.", where=span.place)
         return change_percent + step_percent
+
+    def _held_places(self, span: Span, role: Role) -> list[Place | None]:
+        """Where a device may be too: what is held in the other hand may be held the other way round."""
+        if not self._devices[role].capabilities.is_hand_held:
+            return []
+        driven = [(each, self._devices[each.role].capabilities) for each in span.drives if each.role in self._devices]
+        return [_place_of(span, each, by.channels[each.channel]) for each, by in driven if by.is_hand_held]
 
     def _check_level(self, span: Span, role: Role, command: SetLevel, place: Place | None) -> None:
         device = self._devices[role].capabilities

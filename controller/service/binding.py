@@ -71,7 +71,7 @@ def capabilities(bindings: Bindings) -> dict[Role, Capabilities]:
             raise RefusedError(f"cannot be the {kind_of(role)}.", where=binding.name, fix=f"Bind it as {able}.")
     if len({binding.url for binding in bindings.values()}) < len(bindings):
         raise RefusedError("one device cannot play two roles.", fix="Bind another device, or leave one role out.")
-    return {role: binding.profile.capabilities() for role, binding in bindings.items()}
+    return {role: replace(binding.profile.capabilities(), name=binding.name) for role, binding in bindings.items()}
 
 
 def touches_a_body(bindings: Bindings) -> bool:

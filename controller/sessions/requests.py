@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
@@ -18,6 +18,8 @@ from controller.events import (
 from controller.safety.supervisor import CHANGE_PERCENT, EXTRA_S, Supervisor
 from controller.sessions.course import Course
 from controller.sessions.pacing import Pace
+from firmware_profiles.capabilities import Side
+from routines.schema import NEEDS_NO_PLACE
 from routines.timeline import Span
 
 
@@ -57,6 +59,8 @@ class Requests:
         self._emit = emit
         self._halt = halt
         self._longest_s = longest_s
+        self._by_hand_s: dict[tuple[str, Side], float] = defaultdict(float)
+        """What each place got on top without a motor."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -124,15 +128,20 @@ class Requests:
     def _extend(self, span: Span) -> None:
         time = self._course.time
         extra_s = EXTRA_S
+        presses = span.technique not in NEEDS_NO_PLACE
+        sides = [(place.region, side) for place in span.places for side in place.sides if presses]
+        by_hand_s = max((self._by_hand_s[side] for side in sides), default=time.duration_s - span.duration_s)
         if span.drives:
-            extra_s = min(extra_s, self._supervisor.allowed_s(span) - time.duration_s)
+            extra_s = min(extra_s, self._supervisor.allowed_s(span) - time.duration_s - by_hand_s)
         elif span.kind == "work":
-            extra_s = min(extra_s, span.duration_s + span.extra_max_s - time.duration_s)
+            extra_s = min(extra_s, span.extra_max_s - by_hand_s)
         if extra_s < 1:
             raise RefusedError("this place has had all its time; go on to the next.", where=span.place)
         extra_s = min(extra_s, self._course.room_s(self._longest_s))
         if extra_s < 1:
             raise RefusedError(f"a session lasts {self._longest_s:.0f} s at most, and this one does already.")
+        for side in () if span.drives else sides:
+            self._by_hand_s[side] += extra_s
         time.duration_s += extra_s
         self._pace.reload(span)
         self._emit(SpanExtended(extra_s))

@@ -1,5 +1,7 @@
 """What each key does where it is pressed: going back, more time, skipping in a pause, on a manual clock."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.cli.keys import KEYS
@@ -92,6 +94,17 @@ async def test_more_time_by_hand_ends_where_the_plan_says_that_it_is_enough() ->
         await stage.ask(Request.EXTRA)
     assert stage.told(SpanExtended) == [SpanExtended(15.0), SpanExtended(5.0)]
     assert "had all its time" in why_not(stage)
+
+
+async def test_more_time_by_hand_is_one_for_all_the_work_at_a_place_and_taken_from_its_motor() -> None:
+    pressed = replace(by_hand(extra_s=20.0), technique="hold", region="calves", side="left")
+    stage = await Stage([pressed, pressed, place("calves", extra_s=20.0)]).begin()
+    await stage.ask(Request.EXTRA)
+    await stage.ask(Request.SKIP)
+    await stage.ask(Request.EXTRA)
+    await stage.ask(Request.SKIP)
+    await stage.ask(Request.EXTRA)
+    assert stage.told(SpanExtended) == [SpanExtended(15.0), SpanExtended(5.0)]
 
 
 async def test_more_time_on_the_way_never_makes_a_session_longer_than_its_limit() -> None:

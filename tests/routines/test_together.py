@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from firmware_profiles.capabilities import Capabilities, Place, Role
 from firmware_profiles.commands import SetLevel
+from routines.bounds import Bound
 from routines.errors import PlanRefusedError, RoutineError
 from routines.planner import plan
+from routines.schema import Intensity
 from routines.timeline import Span
 from tests.routines.devices import gun, pad, routine, step, switch
 
@@ -109,6 +112,34 @@ def test_a_number_above_the_cap_is_refused_at_the_step_that_asks_for_it() -> Non
     assert "1800 ppm is the limit of the lumbar paraspinal" in str(problem)
 
 
+def test_two_massagers_in_two_hands_are_held_to_what_both_places_bear() -> None:
+    """Nobody sees which hand holds which: the heel bears 1600 ppm, so the one on the calf asks no more."""
+    named = {"massager": replace(gun(), name="elite"), "massager2": replace(gun(), name="mini")}
+    steps = (step("calves", "left", duration=20, intensity="firm"), beside("heel", "right"))
+    move, work = plan(routine(*steps), named).spans  # type: ignore[arg-type]  # a literal of roles
+    assert [(drive.role, drive.targets, drive.cap_level) for drive in work.drives] == [
+        ("massager", ((0.0, 1600),), 1600),
+        ("massager2", ((0.0, 1200),), 1600),
+    ]
+    assert "elite on the left calves, mini on the right heel." in move.cue
+    assert work.cue.startswith("elite on the left calves, mini on the right heel.")
+    too_strong = (step("calves", "left", duration=20, intensity="1700 ppm"), beside("heel", "right"))
+    problem = refused(*too_strong, devices=named)  # type: ignore[arg-type]  # a literal of roles
+    assert problem.key == "steps.0.intensity"
+    assert "1700 ppm is above 1600 ppm" in str(problem)
+    assert "the other way round" in str(problem)
+
+
+def test_a_limit_of_one_device_is_none_of_the_other() -> None:
+    named = {"massager": replace(gun(), name="elite"), "massager2": replace(pad(), name="pad")}
+    bound = Bound("40 % is your own limit", device="elite", cap=Intensity(percent=40))
+    thigh, calf = step("hamstrings", "left", intensity="2000 ppm"), step("calves", "left", intensity="2000 ppm")
+    (work,) = plan(routine(thigh), named, (bound,)).spans  # type: ignore[arg-type]  # a literal of roles
+    assert work.drives[0].targets == ((0.0, 200),)
+    with pytest.raises(PlanRefusedError, match="your own limit"):
+        plan(routine(calf), named, (bound,))  # type: ignore[arg-type]  # a literal of roles
+
+
 def test_one_place_twice_at_the_same_time_is_refused() -> None:
     problem = refused(step("hamstrings", "both"), beside("hamstrings", "left"))
     assert "is worked already" in str(problem)
@@ -143,11 +174,11 @@ def curved(curve: str = CURVE, **keys: str | float) -> str:
 def test_a_curve_gives_each_moment_its_own_level_and_may_rest() -> None:
     work = plan(routine(curved()), {"massager": gun()}).spans[1]
     assert work.drives[0].targets == ((0.0, 960), (10.0, 0), (20.0, 1440))
-    levels = [(cue.at_s, int(cue.command.level)) for cue in work.cues() if isinstance(cue.command, SetLevel)]
-    assert (10.0, 0) in levels
-    assert levels[-1] == (60, 0)
+    levels = [[cue.at_s, int(cue.command.level)] for cue in work.cues() if isinstance(cue.command, SetLevel)]
+    assert [10.0, 0] in levels
+    assert levels[-1] == [60, 0]
     # The soft start holds each time: 250 ppm a second.
-    assert levels[:4] == [(0.0, 250), (1.0, 500), (2.0, 750), (3.0, 960)]
+    assert levels[:4] == [[0.0, 250], [1.0, 500], [2.0, 750], [3.0, 960]]
     assert [level for at_s, level in levels if 20 <= at_s < 23] == [250, 500, 750]
 
 
@@ -175,6 +206,7 @@ def test_a_curve_on_a_switch_is_on_and_off_and_by_hand_tells_the_most() -> None:
         (curved('curve = [{ at = 0, intensity = "40%" }, { at = 0.5, intensity = "50%" }]'), "must rise"),
         (curved('curve = [{ at = 0, intensity = "40%" }, { at = 60, intensity = "50%" }]'), "not before the step does"),
         (curved(intensity="gentle"), "an intensity and a curve"),
+        (curved('curve = [{ at = 0, intensity = "0%" }, { at = 5, intensity = "0.0 %" }]'), "only rests"),
         (curved(technique="hold"), "its own rising stages"),
         (curved(technique="stretch"), "needs something driven"),
         (curved('curve = [{ at = 0, intensity = "140%" }]'), "must not be above 100 %"),

@@ -43,7 +43,8 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
     if how_strong == "curve" and technique in DRIVEN_TECHNIQUES - GROWING_TECHNIQUES and step.get("duration", 99) > 60:
         gaps = draw(st.lists(st.integers(1, 10), max_size=5))
         at = [sum(gaps[:n]) for n in range(len(gaps) + 1)]
-        step["curve"] = [{"at": each, "intensity": draw(INTENSITIES | st.just("0%"))} for each in at]
+        later = [{"at": each, "intensity": draw(INTENSITIES | st.just("0%"))} for each in at[1:]]
+        step["curve"] = [{"at": at[0], "intensity": draw(INTENSITIES)}, *later]
     elif how_strong:
         step["intensity"] = draw(INTENSITIES)
     more = {

@@ -79,14 +79,23 @@ def work(  # a plan that claims far too much
 class Gate:
     """A supervisor that is asked by hand. It is given its permission and time in small pieces."""
 
-    def __init__(self, profile: Profile, *spans: Span, bounds: tuple[Bound, ...] = (), role: Role = "massager") -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        *spans: Span,
+        bounds: tuple[Bound, ...] = (),
+        role: Role = "massager",
+        roles: tuple[Role, ...] = (),
+    ) -> None:
         self.clock = ManualClock()
         self.gun = ScriptedGun()
         self.device = Device(
             "gun", profile, ScriptedTransport(self.clock, self.gun), clock=self.clock, emit=lambda _: None
         )
         self.spans = spans
-        self.supervisor = Supervisor(Timeline("test", spans, (role,)), {role: self.device}, bounds, self.clock)
+        roles = roles or (role,)
+        devices = dict.fromkeys(roles, self.device)
+        self.supervisor = Supervisor(Timeline("test", spans, roles), devices, bounds, self.clock)
         self.levels: dict[str, int] = {}
 
     async def wait(self, duration_s: float) -> None:
@@ -348,6 +357,18 @@ async def test_of_two_places_at_once_the_one_that_is_left_alone_stays_off() -> N
     gate.ask(20, channel="left_back")
     with pytest.raises(RefusedError, match="a bruise"):
         gate.ask(20, channel="right_thigh")
+    gate.end()
+
+
+async def test_what_is_held_in_one_hand_is_held_to_the_place_of_the_other_too() -> None:
+    """Calves bear 2100 ppm, a heel 1600, and nobody sees which hand has which gun."""
+    calf, heel = (replace(work(GUN, region).drives[0], place=Place(region, "left")) for region in ("calves", "heel"))
+    span = replace(work(GUN, "calves"), drives=(calf, replace(heel, role="massager2")), also=(Place("heel", "left"),))
+    gate = Gate(GUN, span, roles=("massager", "massager2"))
+    await gate.climb(1600, 250)
+    await gate.wait(10.0)
+    with pytest.raises(RefusedError, match="1600 ppm is the limit of the heel"):
+        gate.ask(1601)
     gate.end()
 
 
