@@ -24,6 +24,9 @@ SILENT_S = 2.0
 READY_S = 20.0
 """Real seconds that the child has to be ready; it loads a Bluetooth stack on a machine that may be slow and busy."""
 
+RELEASE_S = 5.0
+"""Real seconds that a child which is not needed any more has to end; it may still be starting."""
+
 _FIX = "Try again; if it stays so, run `percuss doctor`."
 
 
@@ -38,6 +41,7 @@ class Guardian:
         self.on_death: Callable[[str], None] = lambda _: None
         self._loop = asyncio.get_running_loop()
         self._guarding = asyncio.Event()
+        self._ended = asyncio.Event()
         self._echoed_s = 0.0
         self._is_over = False
         self._beating: asyncio.Task[None] | None = None
@@ -77,12 +81,19 @@ class Guardian:
         self._echoed_s = self._loop.time()
         self._beating = asyncio.create_task(self._beat())
 
-    def release(self) -> None:
-        """Let the child end without touching anything: every device is known to be at rest, or was never driven."""
+    async def release(self) -> None:
+        """Let the child end without touching anything: every device is known to be at rest, or was never driven.
+
+        When this comes back it has let go of what it keeps, so that the next session may take it. Being cancelled while
+        it waits changes nothing else.
+        """
         self._is_over = True
         with suppress(OSError):
             self._write({"release": True})
         self._end()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RELEASE_S):
+                await self._ended.wait()
 
     def hand_over(self) -> None:
         """Leave the devices to the child: it stops them from now on, also after this process has ended."""
@@ -126,6 +137,7 @@ class Guardian:
 
     def _die(self, why: str) -> None:
         self._guarding.set()
+        self._ended.set()
         if not self._is_over:
             self._is_over = True
             self.on_death(why)

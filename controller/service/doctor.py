@@ -110,7 +110,7 @@ async def _guardian() -> Finding:
         await guardian.guard([])
     except PercussError as problem:
         return Finding("guardian", False, problem.what, "Nothing runs without it. Is there memory left?")
-    guardian.release()
+    await guardian.release()
     return Finding("guardian", True, "it starts, and would stop the motor if percuss died.")
 
 

@@ -228,7 +228,7 @@ class _Running:
                     await each.close()
             if guardian is not None:
                 if session is None or not self.has_begun or session.is_at_rest:
-                    guardian.release()
+                    await guardian.release()
                 else:
                     guardian.hand_over()
 

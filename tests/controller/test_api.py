@@ -386,6 +386,21 @@ async def test_a_device_is_stopped_from_outside(paired: RunningSimulator) -> Non
 # The same gates as everywhere.
 
 
+async def test_a_session_that_was_given_up_while_it_connects_leaves_its_device_to_the_next(
+    paired: RunningSimulator,
+) -> None:
+    async def run() -> None:
+        async with api.session(api.script(CALVES), massager="gun", speed=SPEED) as session:
+            await session.ended()
+
+    for moment_s in (0.0, 0.05, 0.3):  # before the guardian is there, while it starts, while the link comes up
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(run(), moment_s)
+        async with api.session(api.script(CALVES), massager="gun", speed=SPEED) as session:
+            await turning(session.events())
+    assert asked(paired)[-1] == 0
+
+
 async def test_a_second_session_on_a_device_is_refused_with_the_owners_name(paired: RunningSimulator) -> None:
     async with api.session(api.script(CALVES), massager="gun", speed=SPEED) as session:
         await turning(session.events())

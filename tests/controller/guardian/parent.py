@@ -40,7 +40,7 @@ async def run(deed: str, devices: list[Device], guardian: Guardian) -> None:
             print(await asyncio.to_thread(guardian._process.wait), flush=True)
             await asyncio.sleep(FOR_EVER_S)
         case "release":
-            guardian.release()
+            await guardian.release()
             print(await asyncio.to_thread(guardian._process.wait), flush=True)
             await asyncio.sleep(FOR_EVER_S)
         case _:

@@ -49,8 +49,8 @@ class Watched:
 async def watched() -> AsyncIterator[Watched]:
     watched = Watched()
     yield watched
-    watched.guardian.release()
     watched.guardian._process.kill()
+    await watched.guardian.release()
     await watched.exit_code()
     # The thread that hears the child ends with it; what it has to say is said to this loop.
     for thread in threading.enumerate():
@@ -61,15 +61,15 @@ async def watched() -> AsyncIterator[Watched]:
 
 async def test_a_guardian_gets_ready_and_is_released(watched: Watched, home: Path) -> None:
     await watched.guardian.guard([])
-    watched.guardian.release()
-    assert await watched.exit_code() == 0
+    await watched.guardian.release()
+    assert watched.guardian._process.returncode == 0, "it has ended when it is released"
     assert watched.deaths == []
     assert list(home.iterdir()) == []
 
 
 async def test_a_guardian_may_be_released_before_it_was_armed_and_twice(watched: Watched) -> None:
-    watched.guardian.release()
-    watched.guardian.release()
+    await watched.guardian.release()
+    await watched.guardian.release()
     assert await watched.exit_code() == 0
     assert watched.deaths == []
 
