@@ -54,3 +54,13 @@ async def wait_until(clock: Clock, event: asyncio.Event, deadline_s: float) -> b
         for wait in waits:
             wait.cancel()
     return event.is_set()
+
+
+def real_now_s(clock: Clock) -> float:
+    """Real seconds: links and motors do not run faster because a session does."""
+    return clock.now() / clock.speed
+
+
+async def real_sleep(clock: Clock, duration_s: float) -> None:
+    """Sleep for so many real seconds."""
+    await clock.sleep_until(clock.now() + duration_s * clock.speed)

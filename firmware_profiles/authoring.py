@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firmware_profiles.command_tables import COMMAND_NAMES
 from firmware_profiles.errors import ProfileError
 from firmware_profiles.links import hex_bytes
 from firmware_profiles.loader import load_profile
-from firmware_profiles.schema import COMMAND_NAMES, Profile
+from firmware_profiles.schema import Profile
 
 _EXAMPLE = re.compile(r"^\s*(?P<name>[a-z][a-z0-9_]*)(?P<values>(?:\s+[a-z][a-z0-9_.]*=\S+)*)\s*:\s*(?P<bytes>.+)$")
 

@@ -6,14 +6,13 @@ which is why every frame is pinned by a vector with its source.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
+from firmware_profiles.command_tables import CommandName, CommandTable
 from firmware_profiles.commands import (
-    BadFrame,
     Command,
     LoadSchedule,
     PauseTimer,
@@ -21,30 +20,24 @@ from firmware_profiles.commands import (
     QueryVersion,
     Report,
     ResetTimer,
-    Said,
     SetLevel,
     SetTimer,
     StartTimer,
     Status,
     Stop,
-    Value,
-    Version,
     Write,
 )
 from firmware_profiles.dialect import Dialect
-from firmware_profiles.errors import FrameError, ValueRefusedError
+from firmware_profiles.errors import ValueRefusedError
 from firmware_profiles.frames import Frame
 from firmware_profiles.levels import LevelCounter, level_values
-from firmware_profiles.schema import CommandName, CommandTable, Profile
-from firmware_profiles.stream import NO_FRAME, Candidate, Piece, Stream, find_whole
+from firmware_profiles.links import Link
+from firmware_profiles.reports import ReportReader
+from firmware_profiles.schema import Profile
 from firmware_profiles.timers import schedule_values, timer_values
 from firmware_profiles.tomlfile import did_you_mean
 from firmware_profiles.units import Level
 
-Link = Literal["ble", "serial"]
-STATUS_NUMBERS = ("battery_pct", "temperature_c", "force_n", "timer_s")
-_YES_OR_NO = ("running", "stalled")
-STATUS_FIELDS = ("running", "level", *STATUS_NUMBERS, "stalled")
 _PLAIN_COMMANDS: dict[type[Command], CommandName] = {
     QueryStatus: "query_status",
     QueryVersion: "query_version",
@@ -64,13 +57,6 @@ class InitWrite:
     timeout_s: float
 
 
-def is_stream(profile: Profile, over: Link | None) -> bool:
-    """Whether reports arrive as a stream of bytes over this link (None: the profile's only one, or Bluetooth)."""
-    if profile.ble is None or (over == "serial" and profile.serial is not None):
-        return True
-    return profile.ble.framing == "stream"
-
-
 class Codec:
     """One device's bytes, and where the computer believes its levels to be.
 
@@ -85,14 +71,13 @@ class Codec:
         self._levels = profile.level.levels() if profile.level is not None else None
         self._counter = LevelCounter(profile)
         self._only_channel = next(iter(profile.channels)) if len(profile.channels) == 1 else None
-        self._stream = Stream(self._reports) if is_stream(profile, over) else None
+        self._reader = ReportReader(profile, self._dialect, over)
         self._timer_left_s: float | None = None
         self._simple: dict[CommandName, tuple[Write, ...]] = {}
         self._has_off = "off" in self._given
         self._direct_response = profile.commands.set_level is not None and profile.commands.set_level.response
         self._parameters = {name: parameter.default for name, parameter in profile.parameters.items()}
         self._stop = self._stop_writes()
-        self._level_keys = {f"level.{name}": name for name in profile.channels}
 
     def encode(self, command: Command) -> tuple[Write, ...]:
         """The writes that carry a command, in order.
@@ -168,22 +153,20 @@ class Codec:
 
     def feed(self, data: bytes) -> list[Report]:
         """The reports in what arrived. Never raises: bytes that are no frame come out as `BadFrame`, in their place."""
-        if self._stream is None:
-            piece = find_whole(self._reports, data)
-            return [BadFrame(NO_FRAME, data) if piece is None else self._report(piece)]
-        return [self._report(piece) for piece in self._stream.feed(data)]
+        reports = self._reader.feed(data)
+        for report in reports:
+            self._hear(report)
+        return reports
 
     def decode(self, data: bytes) -> Report:
         """The one report that ``data`` is. Raises FrameError."""
-        piece = find_whole(self._reports, data)
-        if piece is None:
-            raise FrameError(NO_FRAME, data=data, where=self.profile.id)
-        return self._report(piece)
+        report = self._reader.decode(data)
+        self._hear(report)
+        return report
 
     def reset(self) -> None:
         """Forget a frame that has begun, and where the levels are (the link was opened anew)."""
-        if self._stream is not None:
-            self._stream.take_rest()
+        self._reader.reset()
         self._counter.forget()
         self._timer_left_s = None
 
@@ -223,13 +206,11 @@ class Codec:
             given["count"] = len(given["intervals"])
         return self._as_writes(frames_of_it, table, given)
 
-    @cached_property
-    def _reports(self) -> tuple[Candidate[str], ...]:
-        return tuple(
-            Candidate(name, frame, table.checksum == "required")
-            for name, table in self.profile.reports.items()
-            for frame in self._dialect.report(name)
-        )
+    def _hear(self, report: Report) -> None:
+        """Take up what the device says of its levels and its timer."""
+        if isinstance(report, Status) and report.checksum_ok:
+            self._counter.hear(report)
+            self._timer_left_s = report.timer_s if self.profile.timer is not None else None
 
     def _level_writes(self, command: SetLevel) -> tuple[Write, ...]:
         channel, level = command.channel, command.level
@@ -303,51 +284,6 @@ class Codec:
         if len(frames) == 1:
             return (Write(frames[0].encode(values), table.response, table.gap_s),)
         return tuple([Write(frame.encode(values), table.response, table.gap_s) for frame in frames])
-
-    def _report(self, piece: Piece[str]) -> Report:
-        name, values = piece.key, piece.values
-        if name is None:
-            return BadFrame(NO_FRAME, piece.data)
-        if name == "version" and piece.checksum_ok:
-            return Version(str(values.get("firmware", "")))
-        if name != "status":
-            return Said(name, values, piece.checksum_ok)
-        for parameter in self._parameters.keys() & values.keys() if self._parameters else ():
-            if str(values.pop(parameter)) != self._parameters[parameter]:
-                return BadFrame("is from another device on the same line.", piece.data)
-        try:
-            status = self._status(values, piece.checksum_ok)
-        except (ValueError, TypeError):
-            return BadFrame("says something that is no number.", piece.data)
-        if status.checksum_ok:
-            self._counter.hear(status)
-            self._timer_left_s = status.timer_s if self.profile.timer is not None else None
-        return status
-
-    def _status(self, values: Mapping[str, Any], checksum_ok: bool) -> Status:
-        levels: dict[str, Level] = {}
-        numbers: dict[str, float] = {}
-        others: dict[str, Value] = {}
-        for name, value in values.items():
-            if name in _YES_OR_NO:
-                continue
-            if name in STATUS_NUMBERS:
-                numbers[name] = float(value)
-            elif name == "level" and self._only_channel is not None:
-                levels[self._only_channel] = Level(math.ceil(float(value)))
-            elif (channel := self._level_keys.get(name)) is not None:
-                levels[channel] = Level(math.ceil(float(value)))
-            else:
-                others[name] = value
-        running, stalled = values.get("running"), values.get("stalled")
-        return Status(
-            running=None if running is None else bool(running),
-            levels=levels,
-            stalled=None if stalled is None else bool(stalled),
-            others=others,
-            checksum_ok=checksum_ok,
-            **numbers,
-        )
 
     def _unknown_command(self, name: str) -> ValueRefusedError:
         fix = did_you_mean(name, self._given)

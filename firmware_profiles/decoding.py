@@ -10,7 +10,7 @@ from firmware_profiles.captures import Opened, Over, Passed
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame, Report
 from firmware_profiles.firmware import FirmwareCodec, Received
-from firmware_profiles.loader import report_name, report_values
+from firmware_profiles.plain_values import report_name, report_values
 from firmware_profiles.schema import Profile
 
 MAX_STREAMS = 256

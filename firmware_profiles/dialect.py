@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from firmware_profiles.command_tables import CommandTable, StopTable
 from firmware_profiles.frames import Frame, Lookups, Place, is_for_each_channel, parse_literal
-from firmware_profiles.schema import CommandTable, Profile, StopTable
+from firmware_profiles.schema import Profile
 
 
 class Dialect:

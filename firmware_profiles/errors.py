@@ -15,12 +15,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from firmware_profiles.plain_text import plain
+
 
 class PercussError(Exception):
     """An error that a person can act on.
 
     ``what`` is a sentence that says what happened, ``where`` names the place (file:line: key; device; region) and
-    ``fix`` says what to do next. ``str()`` joins the three.
+    ``fix`` says what to do next. ``str()`` joins the three in one line that steers no
+    terminal, whatever a file is called.
     """
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
@@ -32,7 +35,7 @@ class PercussError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f" {self.fix}" if self.fix else ""
-        return f"{place}{self.what}{advice}"
+        return plain(f"{place}{self.what}{advice}")
 
 
 class FileError(PercussError):

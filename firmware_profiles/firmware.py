@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware_profiles.codec import Link
+from firmware_profiles.command_tables import CommandName, CommandTable
 from firmware_profiles.commands import BadFrame
 from firmware_profiles.dialect import Dialect
 from firmware_profiles.frames import Frame
 from firmware_profiles.levels import levels_on
-from firmware_profiles.schema import CommandName, CommandTable, Profile
+from firmware_profiles.links import Link
+from firmware_profiles.schema import Profile
 from firmware_profiles.stream import NO_FRAME, Candidate, Piece, Stream, find_whole
 from firmware_profiles.timers import timer_s
 from firmware_profiles.units import Level
@@ -135,3 +136,18 @@ def _acting(name: CommandName, frames: Sequence[Frame]) -> set[int]:
         number for number, frame in enumerate(frames) if any(f == "on" or f.startswith("level") for f in frame.fields)
     }
     return carrying or {0}
+
+
+def apply(heard: Received, levels: dict[str, int], full: int) -> None:
+    """Do to ``levels`` what a command does to those of a device."""
+    whose = [heard.channel] if heard.channel is not None else list(levels)
+    match heard.command:
+        case "set_level" | "off":
+            levels |= {name: int(level) for name, level in heard.levels.items()} or dict.fromkeys(whose, 0)
+        case "step_up" | "step_down":
+            step = 1 if heard.command == "step_up" else -1
+            levels |= {name: min(max(levels[name] + step, 0), full) for name in whose}
+        case "toggle":
+            levels |= {name: 0 if levels[name] else full for name in whose}
+        case "stop":
+            levels |= dict.fromkeys(levels, 0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from firmware_profiles.command_tables import CommandName
 from firmware_profiles.commands import Status
 from firmware_profiles.errors import ValueRefusedError
-from firmware_profiles.schema import CommandName, Profile
+from firmware_profiles.schema import Profile
 from firmware_profiles.units import Level
 
 

@@ -7,6 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+Link = Literal["ble", "serial"]
+"""What a device is reached over."""
+
 _UUID16 = re.compile(r"^[0-9A-Fa-f]{4}$")
 _UUID128 = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 

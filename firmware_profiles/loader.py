@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from firmware_profiles.codec import STATUS_FIELDS, STATUS_NUMBERS, Codec, is_stream
-from firmware_profiles.commands import (
-    BadFrame,
-    Command,
-    PauseTimer,
-    QueryStatus,
-    QueryVersion,
-    Report,
-    ResetTimer,
-    Said,
-    SetLevel,
-    SetTimer,
-    StartTimer,
-    Status,
-    Stop,
-    Version,
-)
+from firmware_profiles.codec import Codec
+from firmware_profiles.command_tables import TIMER_COMMANDS
 from firmware_profiles.dialect import Dialect
 from firmware_profiles.errors import PercussError, ProfileError
-from firmware_profiles.firmware import FirmwareCodec, Received
+from firmware_profiles.firmware import FirmwareCodec, Received, apply
 from firmware_profiles.frames import parse_literal
-from firmware_profiles.schema import TIMER_COMMANDS, TIMER_VALUES, Profile, Vector
+from firmware_profiles.plain_values import command_from_values, report_name, report_values
+from firmware_profiles.reports import STATUS_FIELDS, is_stream
+from firmware_profiles.schema import TIMER_VALUES, Profile, Vector
 from firmware_profiles.tomlfile import KeyPath, did_you_mean, dotted, find_line, load_toml
-from firmware_profiles.units import Level
 
 _TIMER_FIELDS = set(TIMER_VALUES)
 _COMMAND_FIELDS = {"set_timer": _TIMER_FIELDS, "load_schedule": {"count", "intervals"}}
@@ -70,7 +56,9 @@ def _check_frames(profile: Profile, path: Path) -> None:
             except ValueError as problem:
                 raise _error(str(problem), path, keys) from problem
             if not frames:
-                raise _error(f"frame {text!r}: names a channel where there is none.", path, keys, "Add [channels.NAME].")
+                raise _error(
+                    f"frame {text!r}: names a channel where there is none.", path, keys, "Add [channels.NAME]."
+                )
             is_report = keys[0] == "reports"
             for frame in frames:
                 is_streamed = is_stream(profile, None) or profile.serial is not None
@@ -113,10 +101,10 @@ def _rows(profile: Profile, levels: set[str]) -> Iterator[tuple[KeyPath, tuple[s
         yield ("keepalive", "frames"), profile.keepalive.frames, parameters
     for number, step in enumerate(profile.init):
         yield ("init", number, "frame"), (step.frame,), parameters
-    for report_name, report in profile.reports.items():
+    for kind, report in profile.reports.items():
         status_fields = levels | set(STATUS_FIELDS) | set(report.also) | parameters
         known_here = {"status": status_fields, "version": {"firmware", *report.also}}
-        yield ("reports", report_name, "frames"), report.frames, known_here.get(report_name)
+        yield ("reports", kind, "frames"), report.frames, known_here.get(kind)
 
 
 def _check_levels_said(profile: Profile, dialect: Dialect, levels: set[str], path: Path) -> None:
@@ -237,21 +225,6 @@ def _is_hex(text: str) -> bool:
     return True
 
 
-def apply(heard: Received, levels: dict[str, int], full: int) -> None:
-    """Do to ``levels`` what a command does to those of a device."""
-    whose = [heard.channel] if heard.channel is not None else list(levels)
-    match heard.command:
-        case "set_level" | "off":
-            levels |= {name: int(level) for name, level in heard.levels.items()} or dict.fromkeys(whose, 0)
-        case "step_up" | "step_down":
-            step = 1 if heard.command == "step_up" else -1
-            levels |= {name: min(max(levels[name] + step, 0), full) for name in whose}
-        case "toggle":
-            levels |= {name: 0 if levels[name] else full for name in whose}
-        case "stop":
-            levels |= dict.fromkeys(levels, 0)
-
-
 def _check_pinned(profile: Profile, path: Path) -> None:
     """Every command and report has a vector: a codec is not its own witness."""
     pinned = {vector.command for vector in profile.vectors} | {vector.report for vector in profile.vectors}
@@ -290,81 +263,6 @@ def _check_vector(codec: Codec, vector: Vector, number: int, path: Path) -> None
         raise
     except (PercussError, ValueError) as problem:
         raise _error(str(problem), path, keys) from problem
-
-
-def command_from_values(codec: Codec, name: str, values: Mapping[str, Any]) -> Command:
-    """A command from its name and its values as a file or a command line gives them.
-
-    Raises ValueError with a sentence for an unknown name or value.
-    """
-    if name == "set_level":
-        return _set_level(codec, values)
-    if name == "set_timer":
-        if set(values) != {"timer_s"} or not isinstance(values["timer_s"], int):
-            raise ValueError("set_timer takes timer_s=…, a whole number of seconds, and nothing else.")
-        return SetTimer(values["timer_s"])
-    if name not in _SIMPLE:
-        raise ValueError(f"{name!r} is no command. {did_you_mean(name, codec.profile.commands.given())}")
-    if values:
-        raise ValueError(f"{name} takes no values, not {', '.join(values)}.")
-    return _SIMPLE[name]()
-
-
-_SIMPLE: dict[str, type[Stop | QueryStatus | QueryVersion | StartTimer | PauseTimer | ResetTimer]] = {
-    "stop": Stop,
-    "query_status": QueryStatus,
-    "query_version": QueryVersion,
-    "start_timer": StartTimer,
-    "pause_timer": PauseTimer,
-    "reset_timer": ResetTimer,
-}
-
-
-def _set_level(codec: Codec, values: Mapping[str, Any]) -> SetLevel:
-    channels = list(codec.profile.channels)
-    others = {f"level.{name}" for name in channels}
-    if unknown := set(values) - {"channel", "level"} - others:
-        raise ValueError(f"set_level takes no {', '.join(sorted(unknown))}: it takes level and channel.")
-    if "level" not in values:
-        raise ValueError(f"set_level needs level=…: {codec.describe_levels()}.")
-    if "channel" not in values and len(channels) > 1:
-        raise ValueError(f"set_level needs channel=…: {', '.join(channels)}.")
-    level = values["level"]
-    if not isinstance(level, int):
-        raise ValueError(f"level must be a whole number, not {level!r}.")
-    return SetLevel(channel=str(values.get("channel", channels[0])), level=Level(level))
-
-
-def report_name(report: Report) -> str:
-    """What the profile calls a report; "bad" for bytes that are none."""
-    if isinstance(report, Said):
-        return report.name
-    return {Status: "status", Version: "version"}.get(type(report), "bad")
-
-
-def report_values(report: Report) -> dict[str, Any]:
-    """What a report says, as plain values: only what the device said, and ``level`` or ``levels`` by channel.
-
-    One with a wrong checksum has ``checksum_ok`` false.
-    """
-    flag = {} if isinstance(report, Version | BadFrame) or report.checksum_ok else {"checksum_ok": False}
-    if isinstance(report, Version):
-        return {"firmware": report.firmware}
-    if isinstance(report, BadFrame):
-        return {"reason": report.reason, "data": report.data.hex(" ").upper()}
-    if isinstance(report, Said):
-        return {**report.values, **flag}
-    values: dict[str, Any] = {}
-    if report.running is not None:
-        values["running"] = report.running
-    if len(report.levels) == 1:
-        values["level"] = next(iter(report.levels.values()))
-    elif report.levels:
-        values["levels"] = dict(report.levels)
-    for name in (*STATUS_NUMBERS, "stalled"):
-        if (value := getattr(report, name)) is not None:
-            values[name] = value
-    return {**values, **report.others, **flag}
 
 
 def _error(what: str, path: Path, keys: KeyPath, fix: str = "") -> ProfileError:

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from firmware_profiles.codec import Codec, Link
+from firmware_profiles.codec import Codec
 from firmware_profiles.dialect import Dialect
 from firmware_profiles.errors import PercussError
+from firmware_profiles.links import Link
 from firmware_profiles.schema import Profile
 
 _ADDRESS = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![0-9A-Fa-f])")

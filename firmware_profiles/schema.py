@@ -5,15 +5,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from firmware_profiles.capabilities import Capabilities, Channel, Kind, Levels
+from firmware_profiles.capability_tables import ChannelTable, LevelModel, TimerTable
+from firmware_profiles.command_tables import (
+    TIMER_COMMANDS,
+    CommandName,
+    Commands,
+    CommandTable,
+    InitStep,
+    KeepaliveTable,
+)
 from firmware_profiles.links import Ble, HexBytes, Identifier, Match, Serial, Table
-from firmware_profiles.units import Level, Percent, Ppm
+from firmware_profiles.units import Percent
 
 UNVERIFIED_CAP_PERCENT = Percent(87.5)
 """2100 of 2400 ppm, the middle step of the rising plan in Sams 2025 (PMID 39663100): what a device may do at most
@@ -64,116 +72,6 @@ class Parameter(Table):
             raise ValueError(f"pattern {self.pattern!r} takes for ever; write it more simply.") from None
 
 
-class InitStep(Table):
-    """One write before the first command, and what to wait for after it."""
-
-    frame: str
-    response: bool = False
-    wait_s: float = Field(default=0.0, ge=0, le=5)
-    expect: Identifier | None = None
-    timeout_s: float = Field(default=2.0, gt=0, le=5)
-
-
-class LevelModel(Table):
-    """The levels of a channel, in its own unit. 0 is always off."""
-
-    unit: Literal["ppm", "level", "switch"]
-    model: Literal["absolute", "relative", "toggle"] = "absolute"
-    lowest: int = Field(default=1, ge=1)
-    full: int | None = Field(default=None, ge=1)
-    steps: tuple[int, ...] | None = None
-    protocol_max: int | None = None
-    full_ppm: int | None = Field(default=None, ge=1)
-    resend_s: float | None = Field(default=None, ge=0.05, le=60)
-
-    @model_validator(mode="after")
-    def _is_ordered(self) -> Self:
-        steps = self.steps
-        if self.unit != "switch" and self.full is None and steps is None:
-            raise ValueError("needs full (the marketed maximum, which 100 % means) or steps.")
-        if steps is not None and (not steps or steps[0] < 1 or list(steps) != sorted(set(steps))):
-            raise ValueError("steps must rise from at least 1.")
-        full = self.full if self.full is not None else (steps[-1] if steps else 1)
-        if steps is not None and full != steps[-1]:
-            raise ValueError(f"full ({full}) is not the last of steps ({steps[-1]}): leave full out.")
-        if self.lowest > full:
-            raise ValueError(f"lowest ({self.lowest}) is above full ({full}).")
-        if self.protocol_max is not None and full > self.protocol_max:
-            raise ValueError(f"full ({full}) is above protocol_max ({self.protocol_max}).")
-        if self.model == "relative" and (self.unit != "level" or steps is not None or self.lowest != 1 or full > 100):
-            raise ValueError("relative levels are 1 to full (at most 100), one press each: unit level, no steps.")
-        return self
-
-    def levels(self) -> Levels:
-        """The levels as driving needs them."""
-        if self.unit == "switch":
-            return Levels(lowest=Level(1), full=Level(1), steps=(Level(1),))
-        steps = tuple(Level(step) for step in self.steps) if self.steps else None
-        full = Level(self.full if self.full is not None else (steps or (Level(1),))[-1])
-        full_ppm = Ppm(full) if self.unit == "ppm" else (Ppm(self.full_ppm) if self.full_ppm else None)
-        return Levels(lowest=steps[0] if steps else Level(self.lowest), full=full, steps=steps, full_ppm=full_ppm)
-
-
-class TimerTable(Table):
-    """The device's own timer, which switches it off: any time up to ``highest_s``, or only ``choices_s``."""
-
-    highest_s: int | None = Field(default=None, ge=1)
-    unit_s: int = Field(default=1, ge=1, le=3600)
-    choices_s: tuple[int, ...] | None = None
-    cycles: bool = False
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> Self:
-        if (self.highest_s is None) == (self.choices_s is None):
-            raise ValueError("needs either highest_s or choices_s.")
-        if self.choices_s is not None and (not self.choices_s or list(self.choices_s) != sorted(set(self.choices_s))):
-            raise ValueError("choices_s must rise.")
-        if self.cycles and self.choices_s is None:
-            raise ValueError("a key that cycles needs choices_s.")
-        return self
-
-    def at_least(self, duration_s: float) -> int | None:
-        """The shortest time of this timer that is not below ``duration_s``; None when it has none that long."""
-        if self.choices_s is not None:
-            return next((choice for choice in self.choices_s if choice >= duration_s), None)
-        rounded_s = math.ceil(duration_s / self.unit_s) * self.unit_s
-        return rounded_s if rounded_s <= (self.highest_s or 0) else None
-
-
-class ChannelTable(Table):
-    """One motor: its number on the wire, the place it reaches, and bytes that belong to it.
-
-    A place without a side is reached on both sides at once.
-    """
-
-    number: int = Field(default=0, ge=0, le=0xFFFFFFFF)
-    region: str | None = None
-    side: Literal["left", "right"] | None = None
-    codes: dict[Identifier, str] = Field(default_factory=dict)
-
-
-class CommandTable(Table):
-    """The frames of one command, in order, and whether the link waits for the device's acknowledgement."""
-
-    frames: tuple[str, ...] = Field(min_length=1)
-    response: bool = False
-    gap_s: float = Field(default=0.0, ge=0, le=2)
-
-
-class StopTable(CommandTable):
-    """The frames that bring everything to rest. ``presses`` repeats each; ``when`` reads the state first."""
-
-    presses: int = Field(default=1, ge=1, le=100)
-    when: Literal["always", "running"] = "always"
-
-
-class KeepaliveTable(CommandTable):
-    """Frames that keep the link or the device awake, and carry no level."""
-
-    period_s: float = Field(ge=0.05, le=600)
-    while_running: bool = False
-
-
 class ReportTable(Table):
     """The frames of one report: the first that fits counts. ``also`` lists values that percuss does not use."""
 
@@ -222,42 +120,7 @@ class SimulatorTable(Table):
     remembers: dict[Identifier, str] = Field(default_factory=dict)
 
 
-class Commands(Table):
-    """Everything that percuss may say to a device."""
-
-    set_level: CommandTable | None = None
-    off: CommandTable | None = None
-    start: CommandTable | None = None
-    step_up: CommandTable | None = None
-    step_down: CommandTable | None = None
-    toggle: CommandTable | None = None
-    stop: StopTable | None = None
-    query_status: CommandTable | None = None
-    query_version: CommandTable | None = None
-    set_timer: CommandTable | None = None
-    step_timer: CommandTable | None = None
-    load_schedule: CommandTable | None = None
-    start_timer: CommandTable | None = None
-    pause_timer: CommandTable | None = None
-    reset_timer: CommandTable | None = None
-
-    def given(self) -> dict[CommandName, CommandTable]:
-        """The commands that the device has, by name, in the order of the format."""
-        named: dict[CommandName, CommandTable] = {}
-        for name in COMMAND_NAMES:
-            table = getattr(self, name)
-            if table is not None:
-                named[name] = table
-        return named
-
-
-CommandName = Literal[
-    "set_level", "off", "start", "step_up", "step_down", "toggle", "stop", "query_status", "query_version",
-    "set_timer", "step_timer", "load_schedule", "start_timer", "pause_timer", "reset_timer",
-]  # fmt: skip
-COMMAND_NAMES: tuple[CommandName, ...] = get_args(CommandName)
 TIMER_VALUES = ("timer_s", "timer_min", "timer_h")
-TIMER_COMMANDS: tuple[CommandName, ...] = ("load_schedule", "start_timer", "pause_timer", "reset_timer")
 _OF_MODEL: dict[str, tuple[CommandName, ...]] = {
     "absolute": ("set_level",),
     "relative": ("step_up", "step_down"),

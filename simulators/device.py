@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from firmware_profiles.codec import Link
 from firmware_profiles.commands import BadFrame
 from firmware_profiles.errors import ValueRefusedError
 from firmware_profiles.firmware import FirmwareCodec, Received
+from firmware_profiles.links import Link
 from firmware_profiles.schema import Profile
 from simulators.body import Body
 from simulators.clock import SimClock

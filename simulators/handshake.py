@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firmware_profiles.codec import Codec, Link
+from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame
 from firmware_profiles.errors import PercussError
 from firmware_profiles.firmware import FirmwareCodec, Received
+from firmware_profiles.links import Link
 from firmware_profiles.schema import Profile
 
 _QUERIES = ("query_status", "query_version")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from firmware_profiles.capability_tables import TimerTable
 from firmware_profiles.commands import Interval
-from firmware_profiles.schema import TimerTable
 
 TOLERANCE_S = 1e-6
 """Sums of floats are this near to what they should be, also after months of simulated time."""

@@ -52,7 +52,7 @@ def decode(
 def _decode_report(profile: str, data: tuple[str, ...]) -> None:
     from firmware_profiles.codec import Codec
     from firmware_profiles.library import find_profile
-    from firmware_profiles.loader import report_name, report_values
+    from firmware_profiles.plain_values import report_name, report_values
 
     try:
         raw = bytes.fromhex(" ".join(data))

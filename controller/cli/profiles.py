@@ -111,7 +111,7 @@ def encode(profile: str, command: str, values: tuple[str, ...]) -> None:
     from firmware_profiles.codec import Codec
     from firmware_profiles.errors import ValueRefusedError
     from firmware_profiles.library import find_profile
-    from firmware_profiles.loader import command_from_values
+    from firmware_profiles.plain_values import command_from_values
 
     codec = Codec(find_profile(profile))
     given: dict[str, int | str] = {}

@@ -21,7 +21,7 @@ from controller.transports import Transport, link_of, load_link, open_url
 from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame, Status, Version
 from firmware_profiles.folders import state_folder
-from firmware_profiles.loader import report_name
+from firmware_profiles.plain_values import report_name
 
 MISS_S = 1.2
 """Real seconds without a heartbeat after which the other process counts as hung: six beats."""

@@ -21,7 +21,7 @@ from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame, QueryVersion, Write
 from firmware_profiles.decoding import Decoder, Meaning
 from firmware_profiles.firmware import Received
-from firmware_profiles.loader import report_name
+from firmware_profiles.plain_values import report_name
 from firmware_profiles.redaction import Redaction
 
 ASK_S = 2.0

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.errors import TransportError
-from firmware_profiles.codec import Link
+from firmware_profiles.links import Link
 from firmware_profiles.schema import Profile
 
 
@@ -108,7 +108,7 @@ def load_link(url: str) -> None:
     if not url.startswith("ble://"):
         import serial  # noqa: F401
     elif "hci=" in url:
-        from controller.transports import bumble_backend  # noqa: F401
+        from controller.transports import bumble_client, bumble_scanner  # noqa: F401
     else:
         import bleak  # noqa: F401
 

@@ -62,7 +62,7 @@ async def held_radio(hci: str | None, url: str) -> AsyncIterator[None]:
 def scanner_options(adapter: str | None, hci: str | None) -> Any:
     """What a ``BleakScanner`` takes for this adapter, or this HCI moniker."""
     if hci:
-        from controller.transports.bumble_backend import scanner_backend
+        from controller.transports.bumble_scanner import scanner_backend
 
         return {"backend": scanner_backend(hci)}
     return {"bluez": {"adapter": adapter}} if adapter else {}
@@ -73,7 +73,7 @@ def client_options(
 ) -> dict[str, Any]:
     """What a ``BleakClient`` takes for this adapter, or this HCI moniker."""
     if hci:
-        from controller.transports.bumble_backend import client_backend
+        from controller.transports.bumble_client import client_backend
 
         return {"backend": client_backend(hci, passkey, mtu)}
     return {"bluez": {"adapter": adapter}} if adapter else {}

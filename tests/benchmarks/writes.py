@@ -50,7 +50,8 @@ async def _ble(url: str, raw_url: str) -> tuple[float, float, float]:
     """Medians of a whole command, a write of ours, and a write of bleak's own client to a second simulated gun."""
     from bleak import BleakClient, BleakScanner
 
-    from controller.transports.bumble_backend import client_backend, scanner_backend
+    from controller.transports.bumble_client import client_backend
+    from controller.transports.bumble_scanner import scanner_backend
 
     profile = find_profile("theragun-gen4")
     assert profile.ble is not None

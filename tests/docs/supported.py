@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware_profiles.capability_tables import LevelModel, TimerTable
 from firmware_profiles.dialect import Dialect
 from firmware_profiles.library import BUNDLED
 from firmware_profiles.loader import read_profile
-from firmware_profiles.schema import LevelModel, Profile, TimerTable
+from firmware_profiles.schema import Profile
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs/unsupported.toml"

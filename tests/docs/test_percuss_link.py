@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from firmware_profiles.codec import Codec, Link
+from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame, Command, QueryVersion, SetLevel, SetTimer, Stop
 from firmware_profiles.errors import ValueRefusedError
 from firmware_profiles.firmware import FirmwareCodec, Received
 from firmware_profiles.library import find_profile
-from firmware_profiles.loader import report_name, report_values
+from firmware_profiles.links import Link
+from firmware_profiles.plain_values import report_name, report_values
 from firmware_profiles.units import Level
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/percuss-link.md").read_text(encoding="utf-8")

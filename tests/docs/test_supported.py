@@ -2,8 +2,8 @@ import tomllib
 
 import pytest
 
+from firmware_profiles.capability_tables import LevelModel, TimerTable
 from firmware_profiles.library import BUNDLED
-from firmware_profiles.schema import LevelModel, TimerTable
 from tests.docs.supported import TABLE, TARGET, bundled_profiles, cells, duration, levels, link, page, switch_off, zones
 
 

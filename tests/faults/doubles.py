@@ -98,7 +98,7 @@ class _StopsOnce(Device):
 
 class _QueuesHalts(Device):
     async def halt(self) -> None:
-        async with self._lock:
+        async with self._queue._lock:
             await super().halt()
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from firmware_profiles.schema import LevelModel, Profile
+from firmware_profiles.capability_tables import LevelModel
+from firmware_profiles.schema import Profile
 
 Side = Literal["left", "right"]
 

@@ -15,9 +15,8 @@ from firmware_profiles.commands import (
     Write,
 )
 from firmware_profiles.errors import FrameError, ValueRefusedError
-from firmware_profiles.firmware import FirmwareCodec, Received
+from firmware_profiles.firmware import FirmwareCodec, Received, apply
 from firmware_profiles.library import load_profiles
-from firmware_profiles.loader import apply
 from firmware_profiles.schema import Profile
 from firmware_profiles.units import Level
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firmware_profiles.codec import Link
 from firmware_profiles.errors import ProfileError
 from firmware_profiles.library import find_profile
+from firmware_profiles.links import Link
 from firmware_profiles.schema import Profile, SimulatorTable
 from firmware_profiles.tomlfile import parse_toml
 from simulators.clock import ManualClock

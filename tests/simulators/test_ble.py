@@ -10,7 +10,7 @@ import pytest
 from bleak import BleakClient
 from bleak.exc import BleakGATTProtocolError
 
-from controller.transports.bumble_backend import client_backend
+from controller.transports.bumble_client import client_backend
 from firmware_profiles.errors import PercussError
 from firmware_profiles.library import find_profile
 from simulators.adapters.ble import DEFAULT_ADDRESS, BleAdapter

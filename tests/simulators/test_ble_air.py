@@ -14,7 +14,8 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakError, BleakGATTProtocolError
 
-from controller.transports.bumble_backend import client_backend, scanner_backend
+from controller.transports.bumble_client import client_backend
+from controller.transports.bumble_scanner import scanner_backend
 from firmware_profiles.errors import PercussError
 from firmware_profiles.library import find_profile
 from firmware_profiles.schema import Profile

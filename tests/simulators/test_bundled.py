@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_profiles.codec import Codec, Link
+from firmware_profiles.codec import Codec
 from firmware_profiles.commands import BadFrame, Status, Version
 from firmware_profiles.library import BUNDLED
+from firmware_profiles.links import Link
 from firmware_profiles.loader import load_profile
 from firmware_profiles.schema import Profile
 from tests.simulators.bench import Bench

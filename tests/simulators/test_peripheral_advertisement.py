@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bleak import BleakScanner
 
-from controller.transports.bumble_backend import scanner_backend
+from controller.transports.bumble_scanner import scanner_backend
 from firmware_profiles.errors import PercussError
 from firmware_profiles.schema import Profile
 from simulators.adapters.advertisement import PACKET_BYTES, Advertisement, advertise

@@ -25,6 +25,9 @@ SABOTAGE = [sys.executable, "-m", "tests.helpers.sabotage"]
 RUN_PATH = [
     "controller.clock:SystemClock.sleep_until",
     "controller.devices:Device.send",
+    "controller.devices.hearing:Hearing.receive",
+    "controller.devices.resting:Resting.make_way",
+    "controller.devices.write_queue:WriteQueue.write",
     "controller.events:Announcer.__call__",
     "controller.guardian.watching:Guardian._write",
     "controller.journal:SessionRecord.record",

@@ -12,9 +12,10 @@ from controller.errors import DeviceFaultError, RefusedError
 from controller.safety import latch
 from controller.safety.supervisor import Supervisor
 from firmware_profiles.capabilities import Place, Role, Side
+from firmware_profiles.capability_tables import LevelModel
 from firmware_profiles.commands import SetLevel, Status, Stop
 from firmware_profiles.library import load_profiles
-from firmware_profiles.schema import LevelModel, Profile
+from firmware_profiles.schema import Profile
 from firmware_profiles.units import Level
 from routines.bounds import Bound
 from routines.schema import Intensity

@@ -18,7 +18,8 @@ from bleak.exc import (
 from bumble import core
 from bumble.device import Advertisement
 
-from controller.transports.bumble_backend import _advertisement_data, client_backend, scanner_backend
+from controller.transports.bumble_client import client_backend
+from controller.transports.bumble_scanner import advertisement_data, scanner_backend
 from firmware_profiles.library import find_profile
 from simulators.adapters.air import BleAir
 from simulators.adapters.peripheral import BlePeripheral
@@ -226,7 +227,7 @@ def test_what_a_device_says_in_several_packets_is_put_together() -> None:
     first = _heard((ad.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, b"\xe0\xff\x0a\x18"), (ad.TX_POWER_LEVEL, b"\xf8"))
     second = _heard((ad.COMPLETE_LOCAL_NAME, b"Eli\xffte"), (ad.MANUFACTURER_SPECIFIC_DATA, b"\x4c\x00\x01\x02"))
 
-    said = _advertisement_data(second, _advertisement_data(first, None))
+    said = advertisement_data(second, advertisement_data(first, None))
 
     assert said.local_name == "Eli\N{REPLACEMENT CHARACTER}te"
     assert said.service_uuids == [SERVICE, "0000180a-0000-1000-8000-00805f9b34fb"]
@@ -238,7 +239,7 @@ def test_what_a_device_says_in_several_packets_is_put_together() -> None:
 @pytest.mark.parametrize("junk", [b"", b"\x01", b"\x01\x02\x03"])
 @pytest.mark.parametrize("kind", [0x02, 0x07, 0x09, 0x0A, 0x16, 0x21, 0xFF, 0x99])
 def test_no_advertisement_is_too_broken_to_be_heard(kind: int, junk: bytes) -> None:
-    _advertisement_data(_heard((kind, junk)), None)
+    advertisement_data(_heard((kind, junk)), None)
 
 
 def _heard(*structures: tuple[int, bytes]) -> Advertisement:

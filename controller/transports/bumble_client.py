@@ -1,26 +1,23 @@
-"""A backend for bleak on bumble: Bluetooth LE over any HCI stream, without the operating system's Bluetooth stack.
+"""A client for bleak on bumble: Bluetooth LE over any HCI stream, without the operating system's Bluetooth stack.
 
-`scanner_backend` and `client_backend` make the classes that ``BleakScanner(backend=…)`` and ``BleakClient(backend=…)``
-take. Scanners and clients of one moniker (``tcp-client:127.0.0.1:9000``, ``unix:/path``, ``usb:0``) share its `Radio`.
+`client_backend` makes the class that ``BleakClient(backend=…)`` takes. Clients and scanners (`bumble_scanner`) of one
+moniker share its `Radio`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from bleak import BleakScanner
 from bleak.args import SizedBuffer
-from bleak.assigned_numbers import AdvertisementDataType as Kind
 from bleak.assigned_numbers import CharacteristicPropertyName
 from bleak.backends.characteristic import BleakGATTCharacteristic, GattCharacteristicsFlags
 from bleak.backends.client import BaseBleakClient, NotifyCallback
 from bleak.backends.descriptor import BleakGATTDescriptor
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError
 
@@ -29,7 +26,9 @@ from controller.transports.ble_errors import ConnectionFailedError, PairingFaile
 # First: it tells what to install when bumble is missing.
 from controller.transports.bumble_radio import Radio, to_the_end  # isort: skip
 from bumble import att, core, gatt, gatt_client, hci
-from bumble.device import Advertisement, Connection, Peer
+from bumble.device import Connection, Peer
+
+from controller.transports.bumble_scanner import bleak_uuid, scanner_backend
 
 PAIRING_TIMEOUT_S = 60.0
 """How long pairing may take, a person typing six digits included."""
@@ -39,26 +38,6 @@ DRAIN_TIMEOUT_S = 1.0
 
 MTU = 517
 """What is asked for when nobody says: the largest that makes sense, one whole attribute value of 512 bytes."""
-
-_UUID_KINDS: dict[int, int] = {
-    Kind.INCOMPLETE_LIST_SERVICE_UUID16: 2,
-    Kind.COMPLETE_LIST_SERVICE_UUID16: 2,
-    Kind.INCOMPLETE_LIST_SERVICE_UUID32: 4,
-    Kind.COMPLETE_LIST_SERVICE_UUID32: 4,
-    Kind.INCOMPLETE_LIST_SERVICE_UUID128: 16,
-    Kind.COMPLETE_LIST_SERVICE_UUID128: 16,
-}
-_SERVICE_DATA_KINDS: dict[int, int] = {
-    Kind.SERVICE_DATA_UUID16: 2,
-    Kind.SERVICE_DATA_UUID32: 4,
-    Kind.SERVICE_DATA_UUID128: 16,
-}
-_RSSI_UNKNOWN_DBM = 127
-
-
-def scanner_backend(hci_moniker: str) -> type[BumbleScanner]:
-    """The scanner class for one controller."""
-    return type("BumbleScanner", (BumbleScanner,), {"moniker": hci_moniker})
 
 
 def client_backend(
@@ -70,84 +49,6 @@ def client_backend(
     """
     own = {"moniker": hci_moniker, "passkey": (passkey,), "wanted_mtu": mtu or MTU}
     return type("BumbleClient", (BumbleClient,), own)
-
-
-class BumbleScanner(BaseBleakScanner):
-    """Scans actively. What a device says in its advertisement and in its scan response is put together."""
-
-    moniker: ClassVar[str]
-
-    def __init__(
-        self,
-        detection_callback: AdvertisementDataCallback | None,
-        service_uuids: list[str] | None,
-        scanning_mode: str,
-        **_kwargs: Any,
-    ) -> None:
-        super().__init__(detection_callback, service_uuids)
-        self._radio: Radio | None = None
-
-    async def start(self) -> None:
-        """Begin to scan. Raises BleakBluetoothNotAvailableError."""
-        self.seen_devices = {}
-        radio = await Radio.acquire(self.moniker)
-        try:
-            await radio.start_scanning(self._on_advertisement)
-        except BaseException:
-            await radio.release()
-            raise
-        self._radio = radio
-
-    async def stop(self) -> None:
-        """End the scan."""
-        radio, self._radio = self._radio, None
-        if radio is None:
-            return
-        try:
-            await radio.stop_scanning(self._on_advertisement)
-        finally:
-            await radio.release()
-
-    def _on_advertisement(self, advertisement: Advertisement) -> None:
-        address = advertisement.address.to_string(False)
-        _, known = self.seen_devices.get(address, (None, None))
-        heard = _advertisement_data(advertisement, known)
-        if not self.is_allowed_uuid(heard.service_uuids):
-            return
-        device = self.create_or_update_device(address, address, heard.local_name, advertisement.address, heard)
-        self.call_detection_callbacks(device, heard)
-
-
-def _advertisement_data(advertisement: Advertisement, known: AdvertisementData | None) -> AdvertisementData:
-    """What an advertisement says, added to what is known already: devices spread it over several packets."""
-    name = known.local_name if known else None
-    tx_power = known.tx_power if known else None
-    uuids = dict.fromkeys(known.service_uuids) if known else {}
-    manufacturer = dict(known.manufacturer_data) if known else {}
-    services = dict(known.service_data) if known else {}
-    for kind, data in advertisement.data.ad_structures:
-        match kind:
-            case Kind.SHORTENED_LOCAL_NAME | Kind.COMPLETE_LOCAL_NAME:
-                name = data.decode("utf-8", errors="replace")
-            case Kind.TX_POWER_LEVEL:
-                tx_power = int.from_bytes(data[:1], signed=True)
-            case Kind.MANUFACTURER_SPECIFIC_DATA:
-                manufacturer[int.from_bytes(data[:2], "little")] = bytes(data[2:])
-            case _ if size := _UUID_KINDS.get(kind):
-                whole = len(data) - len(data) % size
-                uuids |= dict.fromkeys(_uuid(data[at : at + size]) for at in range(0, whole, size))
-            case _ if (size := _SERVICE_DATA_KINDS.get(kind)) and len(data) >= size:
-                services[_uuid(data[:size])] = bytes(data[size:])
-            case _:
-                pass
-    rssi_dbm = -_RSSI_UNKNOWN_DBM if advertisement.rssi == _RSSI_UNKNOWN_DBM else advertisement.rssi
-    return AdvertisementData(name, manufacturer, services, list(uuids), tx_power, rssi_dbm, (advertisement,))
-
-
-def _uuid(little_endian: bytes) -> str:
-    """A UUID of 2, 4 or 16 bytes as bleak writes it."""
-    whole = core.UUID.from_bytes(bytes(little_endian)).uuid_128_bytes
-    return str(uuid.UUID(bytes=whole[::-1]))
 
 
 class BumbleClient(BaseBleakClient):
@@ -342,20 +243,22 @@ class BumbleClient(BaseBleakClient):
             await to_the_end(peer.request_mtu(self.wanted_mtu))
         found = BleakGATTServiceCollection()
         for service in await to_the_end(peer.discover_services()):
-            ours = BleakGATTService(service, service.handle, _uuid(service.uuid.to_bytes()))
+            ours = BleakGATTService(service, service.handle, bleak_uuid(service.uuid.to_bytes()))
             found.add_service(ours)
             for characteristic in await to_the_end(peer.discover_characteristics(service=service)):
                 listed = BleakGATTCharacteristic(
                     characteristic,
                     characteristic.handle,
-                    _uuid(characteristic.uuid.to_bytes()),
+                    bleak_uuid(characteristic.uuid.to_bytes()),
                     _properties(characteristic.properties),
                     lambda: self.mtu_size - 3,
                     ours,
                 )
                 found.add_characteristic(listed)
                 for descriptor in await to_the_end(peer.discover_descriptors(characteristic)):
-                    told = BleakGATTDescriptor(descriptor, descriptor.handle, _uuid(descriptor.type.to_bytes()), listed)
+                    told = BleakGATTDescriptor(
+                        descriptor, descriptor.handle, bleak_uuid(descriptor.type.to_bytes()), listed
+                    )
                     found.add_descriptor(told)
                 characteristic.descriptors_discovered = True
         return found

@@ -6,7 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from controller.clock import Clock
+from controller.devices.obedience import Obedience
+from controller.devices.write_queue import WriteQueue
+from firmware_profiles.codec import Codec
+from firmware_profiles.commands import SetLevel
 from firmware_profiles.errors import PercussError
+from firmware_profiles.units import Level
 
 
 class Upkeep:
@@ -43,3 +48,26 @@ class Upkeep:
                     await self._write()
             except (PercussError, TimeoutError):
                 continue
+
+
+def upkeep_of(codec: Codec, queue: WriteQueue, obedience: Obedience, clock: Clock) -> list[Upkeep]:
+    """What a device needs, by its profile; nothing of it has begun."""
+    keepalive, level = codec.profile.keepalive, codec.profile.level
+
+    async def keep_alive() -> None:
+        if keepalive is None or (keepalive.while_running and not obedience.is_asked_to_run):
+            return
+        async with queue.turn():
+            await queue.write(codec.keepalive_writes(), queue.halts)
+
+    async def resend() -> None:
+        """Say the levels again to a device that falls silent otherwise; a Stop ends that as it ends the levels."""
+        async with queue.turn():
+            for channel, level in list(obedience.asked.items()):
+                if level and obedience.asked[channel] == level:
+                    await queue.write(codec.encode(SetLevel(channel, Level(level))), queue.halts)
+
+    return [
+        *([Upkeep(keepalive.period_s, keep_alive, clock)] if keepalive else []),
+        *([Upkeep(level.resend_s, resend, clock)] if level and level.resend_s else []),
+    ]
