@@ -121,9 +121,13 @@ class SpanExtended:
 
 @dataclass(frozen=True, slots=True)
 class IntensityChanged:
-    """The person wants it stronger or softer: the change of all targets, in percent of full scale."""
+    """The person wants it stronger or softer: the change of all targets, in percent of full scale.
+
+    ``is_held``: it was taken back, and rises no more at this place.
+    """
 
     change_percent: float
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from firmware_profiles.plain_text import plain
 from firmware_profiles.tomlfile import find_line
 from routines.errors import RoutineError
 from routines.library import load_routines
@@ -80,7 +81,7 @@ def new_text(name: str, path: Path) -> str:
     """A commented routine to begin with, that can be run as it is."""
     return _BEGINNING.format(
         directive=DIRECTIVE,
-        file=path.name,
+        file=plain(path.name),
         name=name,
         title=name.replace("-", " ").capitalize(),
         regions=_wrapped(tuple(regions())),

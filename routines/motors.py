@@ -105,7 +105,7 @@ def _why_by_hand(draft: Draft, piece: Piece, region: Region) -> str:
     if "massager" not in step.roles:
         return "By hand: the routine leaves the massager out here."
     if not draft.massagers:
-        return "No massager is bound."
+        return "No massager is connected."
     if not reach(draft.massagers, _places([piece])):
         sides = [side for side in piece.sides if not reach(draft.massagers, [Place(region.id, side)])]
         place = f"{' and '.join(sides)} {region.id.replace('_', ' ')}".strip()

@@ -64,19 +64,24 @@ class Drive:
         level: Level = OFF,
         next_rise_s: float = 0.0,
         change_percent: float = 0.0,
+        at_most: Level | None = None,
     ) -> Iterator[Cue]:
         """The commands from ``from_s``, where the channel runs at ``level``, to the end, where it is off.
 
-        ``next_rise_s`` is when it may rise again. ``change_percent`` of the full scale is added to every target, as
-        the person asked. All times are seconds from the start of the span.
+        ``next_rise_s`` is when it may rise again. ``change_percent`` of the full scale is added to every target, and
+        nothing goes above ``at_most``, as the person asked. A level is held before a rise however it was reached. All
+        times are seconds from the start of the span.
         """
         ends = [at_s for at_s, _ in self.targets[1:]] + [duration_s]
         for (start_s, target), end_s in zip(self.targets, ends, strict=True):
             at_s = max(start_s, from_s)
             goal = self.goal(target, change_percent)
+            if at_most is not None:
+                goal = min(goal, at_most)
             if goal < level and at_s < end_s:
                 level = goal
                 yield Cue(at_s, self.role, SetLevel(self.channel, level))
+                next_rise_s = at_s + self.hold_s(level)
             while level < goal and (at_s := max(at_s, next_rise_s)) < end_s:
                 level = self.step_up(level, goal)
                 yield Cue(at_s, self.role, SetLevel(self.channel, level))

@@ -18,14 +18,15 @@ LATE_S = 2.0
 ROUNDING_S = 1e-6
 """What adding and subtracting clock times may lose."""
 
-LATE_RISE_S = 0.05
-"""A step up that comes later than this moves the rest of the climb back, so that no hold is cut short."""
+LATE_STEP_S = 0.05
+"""A step that comes later than this moves the rest of them back, so that no hold is cut short."""
 
 
 class Pace:
     """What is to be sent in the rest of a span, and what each channel runs at. Times are seconds of the span.
 
-    ``change_percent`` of the full scale is added to every target, as the person asked.
+    ``change_percent`` of the full scale is added to every target, as the person asked. Who takes it back is not raised
+    again at that place, until they ask for more.
     """
 
     def __init__(self, clock: Clock, time: SpanTime) -> None:
@@ -35,7 +36,8 @@ class Pace:
         self._cues: deque[Cue] = deque()
         self._levels: dict[tuple[Role, str], Level] = {}
         self._next_rise_s: dict[tuple[Role, str], float] = {}
-        self._has_late_rise = False
+        self._at_most: dict[tuple[Role, str], Level] = {}
+        self._has_late_step = False
 
     @property
     def next_s(self) -> float:
@@ -47,12 +49,29 @@ class Pace:
         self._levels.clear()
         self._next_rise_s.clear()
         self._cues.clear()
-        self._has_late_rise = False
+        self._has_late_step = False
 
     def begin(self, span: Span) -> None:
         """Take the commands of a span that begins, with all channels at rest."""
         self.clear()
+        self._at_most.clear()
         self._load(span, 0.0)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the person took it back at this place."""
+        return bool(self._at_most)
+
+    def hold(self, span: Span, step_percent: float) -> None:
+        """Take back what runs by a step (below 0, of the full scale), and go no higher in the rest of the span."""
+        for drive in span.drives:
+            key, levels = (drive.role, drive.channel), drive.levels
+            if level := self._levels.get(key, OFF):
+                self._at_most[key] = max(levels.lowest, levels.not_above(levels.percent(level) + step_percent))
+
+    def lift(self) -> None:
+        """Let it rise again, as planned."""
+        self._at_most.clear()
 
     def reload(self, span: Span) -> None:
         """Take the commands of the rest of a span anew, from what its channels do now; none while it is paused."""
@@ -69,6 +88,7 @@ class Pace:
                 level=self._levels.get(key, OFF),
                 next_rise_s=self._next_rise_s.get(key, 0.0),
                 change_percent=self.change_percent,
+                at_most=self._at_most.get(key),
             )
         self._cues = deque(sorted(cues, key=lambda cue: cue.at_s))
 
@@ -103,18 +123,19 @@ class Pace:
             return
         # From when it was written, which may be later than when it was due.
         offset_s, level = self._time.offset_s, cue.command.level
-        if self.rises(cue) and offset_s + ROUNDING_S - cue.at_s > LATE_RISE_S:
-            self._has_late_rise = True
+        # A last "off" is no step that another has to wait for.
+        if level and offset_s + ROUNDING_S - cue.at_s > LATE_STEP_S:
+            self._has_late_step = True
         for drive in span.drives:
             if (drive.role, drive.channel) == _key(cue):
                 self._next_rise_s[_key(cue)] = offset_s + drive.hold_s(level)
                 self._levels[_key(cue)] = level
 
     def make_up(self, span: Span) -> None:
-        """Move the rest of a climb back when one of its steps came late."""
-        if self._has_late_rise:
+        """Move the rest of the span's steps back when one of them came late."""
+        if self._has_late_step:
             self.reload(span)
-        self._has_late_rise = False
+        self._has_late_step = False
 
 
 def _key(cue: Cue) -> tuple[Role, str]:

@@ -147,6 +147,15 @@ class Requests:
         self._emit(SpanExtended(extra_s))
 
     def _change(self, span: Span, step_percent: float) -> None:
-        self._pace.change_percent = self._supervisor.change(span, self._pace.change_percent, step_percent)
+        was_held = self._pace.is_held
+        if step_percent > 0:
+            self._pace.lift()
+        try:
+            self._pace.change_percent = self._supervisor.change(span, self._pace.change_percent, step_percent)
+        except RefusedError:
+            if not was_held or step_percent < 0:
+                raise
+        if step_percent < 0:
+            self._pace.hold(span, step_percent)
         self._pace.reload(span)
-        self._emit(IntensityChanged(self._pace.change_percent))
+        self._emit(IntensityChanged(self._pace.change_percent, is_held=self._pace.is_held))

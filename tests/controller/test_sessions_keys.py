@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from controller.cli.keys import KEYS
-from controller.events import RequestRefused, SpanExtended, SpanStarted
+from controller.events import IntensityChanged, RequestRefused, SessionEnded, SpanExtended, SpanStarted
 from controller.sessions import Request
+from firmware_profiles.units import Level
 from routines.timeline import Span
 from tests.controller.test_sessions import Stage, move, place
 
@@ -83,6 +84,70 @@ async def test_back_at_the_very_beginning_begins_anew() -> None:
     await stage.clock.advance(1.0)
     await stage.ask(Request.BACK)
     assert begun(stage) == [0, 0]
+
+
+# ---- stronger and softer ------------------------------------------------------------------------------------------
+
+
+def staged(*targets: tuple[float, int]) -> Span:
+    """A place whose intensity follows stages; gentle is 500, the cap 1200."""
+    span = place("calves")
+    made = tuple((at_s, Level(level)) for at_s, level in targets)
+    return replace(span, drives=(replace(span.drives[0], targets=made),))
+
+
+STAGES = ((0.0, 600), (13.0, 800), (26.0, 1000))
+FALLS = ((0.0, 1000), (14.0, 600), (17.0, 900), (23.0, 0), (26.0, 700))
+
+
+@pytest.mark.parametrize("targets", [STAGES, FALLS], ids=["stages", "falls"])
+@pytest.mark.parametrize("keys", ["-", "+", "--", "-+", "+-", "-+-"])
+async def test_softer_and_stronger_at_any_moment_end_no_session(
+    targets: tuple[tuple[float, int], ...], keys: str
+) -> None:
+    for second in range(39):
+        stage = await Stage([staged(*targets)]).begin()
+        await stage.clock.advance(second + 0.5)
+        for key in keys:
+            await stage.ask(KEYS[key])
+            await stage.clock.advance(0.3)
+        await stage.clock.advance(45.0)
+        ended = stage.told(SessionEnded)[-1]
+        assert isinstance(ended, SessionEnded)
+        assert (second, ended.outcome, ended.reason) == (second, "done", "")
+
+
+async def test_what_was_taken_back_rises_no_more_at_this_place_and_does_at_the_next() -> None:
+    stage = await Stage([staged(*STAGES), staged(*STAGES)]).begin()
+    await stage.clock.advance(22.0)  # 500 after a second, 600 ten seconds later, 800 another ten
+    assert stage.gun.rpm == 800
+    await stage.ask(Request.SOFTER)
+    await stage.clock.advance(1.0)
+    assert stage.gun.rpm == 680  # 120 of 2400 less
+    await stage.clock.advance(16.0)
+    assert stage.gun.rpm == 680
+    assert stage.told(IntensityChanged) == [IntensityChanged(-5.0, is_held=True)]
+    await stage.clock.advance(1.0 + 39.0)
+    assert stage.gun.rpm == 880  # 1000 less 120
+
+
+async def test_who_takes_back_a_climb_stays_below_where_it_was() -> None:
+    stage = await Stage([staged((0.0, 1000))]).begin()
+    await stage.clock.advance(1.5)
+    assert stage.gun.rpm == 500
+    await stage.ask(Request.SOFTER)
+    await stage.clock.advance(37.0)
+    assert stage.gun.rpm == 380
+
+
+async def test_stronger_after_softer_lets_it_rise_again() -> None:
+    stage = await Stage([staged(*STAGES)]).begin()
+    await stage.clock.advance(16.0)
+    await stage.ask(Request.SOFTER)
+    await stage.ask(Request.STRONGER)
+    await stage.clock.advance(23.0)
+    assert stage.gun.rpm == 1000
+    assert stage.told(IntensityChanged)[-1] == IntensityChanged(0.0, is_held=False)
 
 
 # ---- more time ----------------------------------------------------------------------------------------------------

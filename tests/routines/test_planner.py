@@ -69,7 +69,7 @@ def test_without_devices_the_routine_is_a_complete_timer() -> None:
     ]
     assert timeline.cues() == []
     assert timeline.roles == ()
-    assert "No massager is bound." in timeline.spans[1].note
+    assert "No massager is connected." in timeline.spans[1].note
     assert "not above 2100 percussions a minute" in timeline.spans[1].note
 
 

@@ -141,6 +141,7 @@ def test_lines_and_comments_make_a_script_that_reads_well() -> None:
         (r'calves "a\qb"', "column 8", "backslash"),
         ("calves\x1b[2J", "column 1, 'calves\\x1b[2J'", "control character '\\x1b'"),
         ("# \x1b[2J", "column 1, '# \\x1b[2J'", "control character '\\x1b'"),
+        (r'calves "\ud800" 20s', "column 8", "'\\ud800', which is only half of a character"),
         (r'calves "\u001b[2J"', "column 8", "control character '\\x1b'"),
         ("", "script", "has no step"),
         (" # only this\n;", "script", "has no step"),

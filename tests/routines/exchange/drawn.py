@@ -38,7 +38,9 @@ def presses(draw: st.DrawFn) -> dict[str, Any]:
     elif kind == "ppm":
         step["intensity"] = f"{draw(st.integers(1, 1800))} ppm"
     elif kind == "curve":
-        percents = draw(st.lists(st.integers(0, PLACES[region][1]), min_size=1, max_size=int(step["duration"])))
+        percents = draw(
+            st.lists(st.integers(0, PLACES[region][1]), min_size=1, max_size=int(step["duration"])).filter(any)
+        )
         step["curve"] = [
             {"at": at, "intensity": f"{value}%"} for at, value in enumerate(percents) if at < step["duration"]
         ]
