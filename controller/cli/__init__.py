@@ -21,6 +21,7 @@ from controller.cli.screening import screening
 from controller.cli.simulate import simulate
 from controller.cli.sniffing import sniff
 from controller.cli.stop import clear, stop
+from firmware_profiles.plain_text import plain
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -51,6 +52,8 @@ def main() -> None:
         # Outside its standalone mode click returns the code of an Exit instead of raising it.
         code = percuss.main(standalone_mode=False) or 0
     except click.ClickException as problem:
+        # It may name a file, which must not steer the terminal; click lets nobody say so before it prints.
+        problem.message = plain(problem.message)  # type: ignore[misc]
         problem.show()
         code = problem.exit_code
     except (Exception, KeyboardInterrupt, CancelledError) as problem:  # noqa: BLE001 - the last line: no traceback reaches a person

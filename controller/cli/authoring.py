@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from controller.cli.output import say
+from controller.cli.output import print_written, say
 
 if TYPE_CHECKING:
     from firmware_profiles.authoring import Draft, Example
@@ -58,7 +58,7 @@ def new(file: Path | None, **answers: Any) -> None:
     draft = _draft(_Asking(answers))
     path = file or config_folder() / "profiles" / f"{draft.id}.toml"
     profile = write_draft(draft, path)
-    click.echo(f"{path}: written ({profile.id}, {len(profile.vectors)} vectors)")
+    print_written(path, f" ({profile.id}, {len(profile.vectors)} vectors)")
     say(f"Look it over, then: percuss profiles check {path}")
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controller.cli.completion import complete_routines
-from controller.cli.output import say
+from controller.cli.completion import complete_programmes, complete_regions, complete_routines
+from controller.cli.output import print_written, say
 from controller.cli.plans import profile_option, profile_parts
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ def _with_extra(write: Callable[[], bytes]) -> bytes:
 
 
 def _write(file: Path, content: bytes, *, force: bool) -> None:
-    """Write a whole file or nothing; one that is there is left as it is, unless it is forced."""
-    from controller.errors import RefusedError
-    from firmware_profiles.errors import FileError
+    from controller.private_files import write_file
 
     if file == _STDOUT:
         if b"\0" in content and sys.stdout.isatty():
@@ -87,21 +85,15 @@ def _write(file: Path, content: bytes, *, force: bool) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
-    try:
-        with file.open("wb" if force else "xb") as target:
-            target.write(content)
-    except FileExistsError:
-        raise RefusedError(
-            "is there already and is left as it is.", where=str(file), fix="Add --force to replace it."
-        ) from None
-    except OSError as problem:
-        raise FileError(f"cannot be written ({problem.strerror}).", path=file) from problem
-    click.echo(f"{file}: written")
+    write_file(file, content, may_replace=force)
+    print_written(file)
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--region", help="Where on the body; percuss's own .zwo say so themselves.")
+@click.option(
+    "--region", shell_complete=complete_regions, help="Where on the body; percuss's own .zwo say so themselves."
+)
 @click.option("--side", type=click.Choice(["left", "right", "both", "each"]), help="On which side.")
 @click.option("--full", metavar="40%", help="What full strength in FILE shall mean. Default: 100%.")
 @click.option("--as", "name", metavar="NAME", help="What to call the routine. Default: made of its title.")
@@ -125,6 +117,8 @@ def import_routine(
     from routines.loader import parse_routine
     from routines.writing import to_toml
 
+    if target is not None and file.exists() and target.exists() and target.samefile(file):
+        raise click.BadParameter("is FILE itself, which would be lost. Name another file.", param_hint="--to")
     imported = _read(file, _wanted(region, side, full), name)
     routine = imported.routine
     if name is not None:
@@ -176,22 +170,22 @@ def _read(file: Path, wanted: Wanted | None, name: str | None) -> Imported:
 
 
 def _own_place(name: str, *, force: bool) -> Path:
-    """The file in the user's routines for a new one. Raises RefusedError when another file has the name already."""
-    from controller.errors import RefusedError
+    """The file in the user's routines for a new one. Raises RoutineError when another file has the name already."""
     from firmware_profiles.folders import config_folder
+    from routines.errors import RoutineError
     from routines.library import load_routines
 
     path = config_folder() / "routines" / f"{name}.toml"
     known = load_routines()[0].get(name)
     if known is not None and (known.path != path or not force):
         fix = "Give another with --as" + (", or --force to replace it." if known.path == path else ".")
-        raise RefusedError(f"{name} is the name of a routine already ({known.path}).", fix=fix)
+        raise RoutineError(f"has the name {name} already.", path=known.path, key="name", fix=fix)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 @click.command("export")
-@click.argument("programme", metavar="NAME")
+@click.argument("programme", metavar="NAME", shell_complete=complete_programmes)
 @click.argument("file", type=_TARGET, default=_STDOUT)
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day, as 2026-12-01.")
 @click.option("--at", "hour", type=click.DateTime(["%H:%M"]), required=True, help="When each day, as 19:00.")

@@ -8,7 +8,7 @@ code  name               meaning
 2     usage              the command line makes no sense
 3     stopped            stopped before the end: a key, Ctrl-C, a signal, a closed terminal, a computer that slept
 4     refused            outside the limits, or not the device that was paired; nothing was changed
-5     not_found          no such device, or it cannot be reached: off, busy, no adapter, no permission
+5     not_found          no such device, or it cannot be reached: off, busy, no adapter, no permission; nothing to write
 6     link_lost          it was there and is gone
 7     device_fault       it is silent, garbled, or not doing what it was told
 8     bad_file           a routine, a profile, the paired devices, the answers or the journal cannot be used

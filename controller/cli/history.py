@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from controller.cli.output import print_json, print_table, say
+from controller.cli.completion import complete_devices, complete_routines
+from controller.cli.output import print_json, print_table, print_written, say
 
 if TYPE_CHECKING:
     from controller.journal.reading import PastSession
@@ -66,8 +67,8 @@ def history() -> None:
 @history.command("list")
 @period_options
 @all_option
-@click.option("--routine", metavar="NAME", help="Only of this routine.")
-@click.option("--device", metavar="NAME", help="Only on this device.")
+@click.option("--routine", metavar="NAME", shell_complete=complete_routines, help="Only of this routine.")
+@click.option("--device", metavar="NAME", shell_complete=complete_devices, help="Only on this device.")
 @as_json_option
 def list_sessions(
     days: int | None, since: datetime | None, is_all: bool, routine: str | None, device: str | None, as_json: bool
@@ -163,16 +164,14 @@ def plot(
     FILE ends in .svg or .png. Without it the drawing comes to the terminal.
     """
     from controller import charts
+    from controller.private_files import write_file
     from controller.service import history as past
-    from controller.service.history_export import write_file
 
     kind = None if file is None else file.suffix.lower()
     if kind not in {None, ".svg", ".png"}:
         raise click.BadParameter("the name must end in .svg or .png.", param_hint="FILE")
     since_utc = _since(days, since, is_all, default_days=SHOWN_DAYS)
-    course = _course(past.sessions_since(since_utc), is_simulated=is_simulated)
-    if course is None:
-        return
+    course = _course(past.sessions_since(since_utc), is_simulated=is_simulated, file=file)
     try:
         if file is None:
             click.echo(charts.terminal_text(course))
@@ -180,8 +179,8 @@ def plot(
         picture = charts.draw(course, "svg" if kind == ".svg" else "png")
     except ImportError as problem:
         raise click.UsageError(f"drawing needs {problem.name}. Install it: pip install 'percuss[plot]'") from problem
-    write_file(file, picture, may_replace=force)
-    click.echo(f"{file}: written")
+    write_file(file, picture, may_replace=force, is_private=True)
+    print_written(file)
 
 
 @history.command()
@@ -191,28 +190,33 @@ def plot(
 @force_option
 def export(file: Path | None, kind: str | None, days: int | None, since: datetime | None, force: bool) -> None:
     """Write all sessions with their steps as a table (CSV) or as JSON, to FILE or to stdout."""
+    from controller.cli.exits import Exit
+    from controller.private_files import write_file
     from controller.service import history as past
-    from controller.service.history_export import export_text, write_file
+    from controller.service.history_export import export_text
 
-    if kind is None:
-        kind = "json" if file is not None and file.suffix.lower() == ".json" else "csv"
+    kind = kind or ("json" if file is not None and file.suffix.lower() == ".json" else "csv")
     sessions = past.sessions_since(_since(days, since, True))
     text = export_text(sessions[::-1], past.running_processes(), "json" if kind == "json" else "csv")
     if file is None or str(file) == "-":
         click.echo(text, nl=False)
         return
-    write_file(file, text.encode(), may_replace=force)
-    click.echo(f"{file}: written ({_many(len(sessions))})")
+    if not sessions:
+        say(NO_MATCH if past.sessions_since() else NOTHING)
+        raise click.exceptions.Exit(Exit.NOT_FOUND)
+    write_file(file, text.encode(), may_replace=force, is_private=True)
+    print_written(file, f" ({_many(len(sessions))})")
 
 
 @history.command()
-@click.argument("words", metavar="[ID] [TEXT]", nargs=-1)
+@click.argument("words", metavar="[TEXT]...", nargs=-1)
 @click.option("--pain", type=click.IntRange(0, 10), help="How much it hurts, 0 to 10.")
+@click.option("--session", "number", type=click.IntRange(1, 2**31 - 1), metavar="ID", help="After which session.")
 @as_json_option
-def note(words: tuple[str, ...], pain: int | None, as_json: bool) -> None:
+def note(words: tuple[str, ...], pain: int | None, number: int | None, as_json: bool) -> None:
     """Say what the day after a session was like.
 
-    Without ID it is about the newest session on a real device from before today. Saying it again replaces it.
+    Without --session it is about the newest session on a real device from before today. Saying it again replaces it.
 
     For example: percuss history note "a little sore" --pain 2
     """
@@ -220,9 +224,7 @@ def note(words: tuple[str, ...], pain: int | None, as_json: bool) -> None:
     from controller.service import history as past
     from controller.service.history_export import session_json
 
-    number = int(words[0]) if words and words[0].isdecimal() and len(words[0]) < 10 else None
-    text = " ".join(" ".join(words if number is None else words[1:]).split())
-    text = "".join(character for character in text if character.isprintable())
+    text = "".join(character for character in " ".join(" ".join(words).split()) if character.isprintable())
     if not text and pain is None:
         raise click.UsageError("Say something: a few words, or --pain 3, or both.")
     if len(text) > LONGEST_NOTE:
@@ -245,7 +247,7 @@ def _noted_session(number: int | None) -> PastSession:
         return found[0]
     latest = past.latest_before_today(past.sessions_since(), today=date.today())
     if latest is None:
-        raise click.UsageError("No real device was driven before today. To mean another session, give its ID first.")
+        raise click.UsageError("No real device was driven before today. Say which one you mean: --session ID.")
     return latest
 
 
@@ -253,8 +255,9 @@ def _no_session(number: int) -> click.UsageError:
     return click.UsageError(f"There is no session {number}. `percuss history list --all` shows every one.")
 
 
-def _course(sessions: list[PastSession], *, is_simulated: bool) -> Course | None:
-    """What is drawn; None, having said so, when there is nothing."""
+def _course(sessions: list[PastSession], *, is_simulated: bool, file: Path | None) -> Course:
+    """What is drawn. Where there is nothing it says so and ends: well, unless a file was wanted."""
+    from controller.cli.exits import Exit
     from controller.service import history as past
 
     if any(session.is_simulated is is_simulated for session in sessions):
@@ -262,8 +265,9 @@ def _course(sessions: list[PastSession], *, is_simulated: bool) -> Course | None
     if sessions and not is_simulated:
         say(NOT_FELT)
     else:
-        say("there is no such session in that time. --all goes back to the first one." if sessions else NOTHING)
-    return None
+        none = "there is no such session in that time. --all goes back to the first one."
+        say(none if past.sessions_since() else NOTHING)
+    raise click.exceptions.Exit(Exit.DONE if file is None else Exit.NOT_FOUND)
 
 
 def _ask_about_yesterday(sessions: list[PastSession]) -> None:
@@ -271,10 +275,8 @@ def _ask_about_yesterday(sessions: list[PastSession]) -> None:
 
     session = past.without_answer(sessions, today=date.today())
     if session is not None:
-        say(
-            f"How was it after session {session.id} yesterday? Say it: "
-            f'percuss history note {session.id} "a little sore" --pain 2'
-        )
+        command = f'percuss history note --session {session.id} "a little sore" --pain 2'
+        say(f"How was it after session {session.id} yesterday? Say it: {command}")
 
 
 def _since(

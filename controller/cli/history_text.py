@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from controller.cli.durations import clock_text
 from controller.journal.reading import Happenings, LevelRow, PastAnswer, PastSession, PastStep, ReportRow
 from controller.service.history import Totals, state_of
+from firmware_profiles.plain_text import plain
 
 STEP_HEADINGS = ("step", "what", "where", "planned", "took", "driven", "asked", "reported")
 
@@ -112,11 +113,6 @@ def ending_lines(session: PastSession, happened: Happenings, running: set[int]) 
 def place_text(region: str) -> str:
     """A region's id in words."""
     return plain(region.replace("_", " "))
-
-
-def plain(text: str) -> str:
-    """Text from elsewhere without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _pain_text(session: PastSession) -> str:

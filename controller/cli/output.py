@@ -6,14 +6,22 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+from firmware_profiles.plain_text import plain
+
 
 def say(text: str) -> None:
-    """Tell the person something that is no result."""
-    click.echo(text, err=True)
+    """Tell the person something that is no result, on one or more lines."""
+    click.echo("\n".join(plain(line) for line in text.split("\n")), err=True)
+
+
+def print_written(path: Path, about: str = "") -> None:
+    """Print that a file was written."""
+    click.echo(plain(f"{path}: written{about}"))
 
 
 def leave_stdout() -> None:
@@ -22,8 +30,9 @@ def leave_stdout() -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one result as one line of JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """Print one result as one line of JSON; what a terminal would obey is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
@@ -44,6 +53,6 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, ti
         Console().print(table)
         return
     # One row a line, however long, and nothing behind it: for grep, cut and files.
-    plain = Console(file=io.StringIO(), width=1000)
-    plain.print(table)
-    click.echo("\n".join(line.rstrip() for line in plain.file.getvalue().splitlines()))  # type: ignore[attr-defined]
+    console = Console(file=io.StringIO(), width=1000)
+    console.print(table)
+    click.echo("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))  # type: ignore[attr-defined]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controller.cli.completion import complete_profiles_or_files
 from controller.cli.output import print_json, say
+from firmware_profiles.plain_text import plain
 
 if TYPE_CHECKING:
     from firmware_profiles.review import Remark
@@ -26,7 +28,13 @@ class _Checked:
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE|ID]...")
+@click.argument(
+    "files",
+    nargs=-1,
+    type=click.Path(path_type=Path),
+    metavar="[FILE|ID]...",
+    shell_complete=complete_profiles_or_files,
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def check(files: tuple[Path, ...], as_json: bool) -> None:
     """Check profiles, by file or id; without any, all that are known.
@@ -52,7 +60,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
     else:
         for one in checked:
             if one.profile is not None:
-                click.echo(f"{one.path}: ok ({one.profile.id}, {len(one.profile.vectors)} vectors)")
+                click.echo(plain(f"{one.path}: ok ({one.profile.id}, {len(one.profile.vectors)} vectors)"))
             for remark in one.remarks:
                 say(f"{one.path}: warning: {remark.key}: {remark.what} {remark.fix}")
         for problem in problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from controller.cli.completion import complete_programmes
 from controller.cli.output import print_json, print_table, say
 
 
@@ -29,7 +30,7 @@ def list_programmes(as_json: bool) -> None:
 
 
 @programmes.command()
-@click.argument("programme", metavar="NAME")
+@click.argument("programme", metavar="NAME", shell_complete=complete_programmes)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def show(programme: str, as_json: bool) -> None:
     """Show a programme (its name, or its file): which routine on which day."""

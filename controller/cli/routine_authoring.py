@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from controller.cli.completion import complete_routines
-from controller.cli.output import say
+from controller.cli.output import print_written, say
 from controller.cli.plans import capabilities_of, profile_option
 
 
@@ -43,7 +43,7 @@ def new(name: str, file: Path | None, source: str | None, script: str | None) ->
     else:
         text = new_text(name, path) if script is None else _from_script(script, name)
     write_new(text, path)
-    click.echo(f"{path}: written")
+    print_written(path)
     say(f"{SCHEMA_NAME} beside it is for editors that check and complete.")
     say(f"Change it, then: percuss routines check {name if file is None else file}")
 
@@ -83,7 +83,7 @@ def plot(routine: str, file: Path | None, profile_id: str | None, force: bool) -
 
     FILE ends in .svg or .png. Without it the drawing comes to the terminal.
     """
-    from controller.service.history_export import write_file
+    from controller.private_files import write_file
     from routines.charts import ChartFormat, chart
     from routines.library import find_routine
     from routines.planner import plan
@@ -102,4 +102,4 @@ def plot(routine: str, file: Path | None, profile_id: str | None, force: bool) -
     except ImportError as problem:
         raise click.UsageError(f"drawing needs {problem.name}. Install it: pip install 'percuss[plot]'") from problem
     write_file(file, picture, may_replace=force)
-    click.echo(f"{file}: written")
+    print_written(file)

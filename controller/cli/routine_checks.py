@@ -10,6 +10,7 @@ import click
 from controller.cli.completion import complete_routines
 from controller.cli.output import print_json, say
 from controller.cli.plans import capabilities_of, profile_option
+from firmware_profiles.plain_text import plain
 
 if TYPE_CHECKING:
     from routines.review import Review
@@ -55,7 +56,7 @@ def check(files: tuple[Path, ...], profile_id: str | None, as_json: bool) -> Non
 
 def _print(one: Review, *, with_warnings: bool) -> None:
     if not one.errors:
-        click.echo(f"{one.path}: ok")
+        click.echo(plain(f"{one.path}: ok"))
     for problem in one.errors:
         say(f"percuss: {problem}")
     for remark in one.remarks if with_warnings else ():

@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from controller.journal.reading import Happenings, PastAnswer, PastSession, PastStep
 from controller.service.history import state_of
-from firmware_profiles.errors import FileError
 
 Format = Literal["csv", "json"]
 
@@ -78,18 +75,6 @@ def export_text(sessions: Sequence[PastSession], running: set[int], kind: Format
     for session in sessions:
         table.writerows(_row(session, step, running) for step in session.steps)
     return text.getvalue()
-
-
-def write_file(path: Path, content: bytes, *, may_replace: bool) -> None:
-    """Write a file that only its owner may read. Raises FileError when it is there already or cannot be written."""
-    try:
-        kind = os.O_TRUNC if may_replace else os.O_EXCL
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | kind, 0o600), "wb") as file:
-            file.write(content)
-    except FileExistsError as problem:
-        raise FileError("is there already.", path=path, fix="Name another file, or replace it: --force.") from problem
-    except OSError as problem:
-        raise FileError(f"cannot be written ({problem.strerror}).", path=path, fix="Name another file.") from problem
 
 
 def _row(session: PastSession, step: PastStep, running: set[int]) -> Iterable[object]:

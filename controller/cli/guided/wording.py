@@ -49,8 +49,8 @@ def message_of(event: events.Event) -> str:
             return "Press space when you are in place."
         case events.SpanExtended(extra_s):
             return f"{extra_s:.0f} s more here."
-        case events.IntensityChanged(change):
-            return f"Intensity {change:+.0f} % from the plan."
+        case events.IntensityChanged(change, is_held):
+            return f"Intensity {change:+.0f} % from the plan{', and no rise here any more' if is_held else ''}."
         case events.PainAsked(moment):
             return question(moment)
         case events.PainTold(_, score):

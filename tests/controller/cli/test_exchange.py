@@ -1,5 +1,7 @@
 import csv
 import io
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,11 +73,47 @@ def test_a_file_that_is_there_is_left_as_it_is(percuss: Percuss, tmp_path: Path)
     file = tmp_path / "a.csv"
     file.write_text("mine")
     result = percuss("routines", "export", "piriformis-release", str(file))
-    assert result.code == 4
+    assert result.code == 8
     assert "--force" in result.err
     assert file.read_text() == "mine"
+    file.chmod(0o640)
     assert percuss("routines", "export", "piriformis-release", str(file), "--force").code == 0
     assert file.read_text().startswith("start_s")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640, "it is the same person's file still"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.html"
+    file.write_text("mine")
+    # No file may grow beyond 1000 bytes: what a full disk is for whoever writes.
+    code = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); from controller.cli import main; main()"
+    words = ("routines", "export", "sciatica-relief", str(file), "--force")
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, "cannot be written (File too large)" in done.stderr) == (8, True), done.stderr
+    assert file.read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.html"]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(percuss: Percuss, tmp_path: Path) -> None:
+    full = percuss("routines", "export", "piriformis-release", "/dev/full", "--format", "csv", "--force")
+    assert (full.code, "cannot be written (No space left on device)" in full.err) == (8, True)
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert percuss("routines", "export", "piriformis-release", str(pipe), "--force").code == 0
+        assert reader.communicate()[0].startswith("start_s")
+    assert pipe.is_fifo()
+
+
+def test_an_import_never_replaces_what_it_reads(percuss: Percuss, tmp_path: Path, ride: Path) -> None:
+    link = tmp_path / "link.toml"
+    link.symlink_to(ride)
+    for target in (ride, link):
+        result = percuss("routines", "import", str(ride), *PLACE, "--full", "50%", "--to", str(target), "--force")
+        assert (result.code, "is FILE itself" in result.err) == (2, True), result.err
+        assert ride.read_text() == RIDE
 
 
 def test_what_cannot_be_written_is_a_sentence(percuss: Percuss, tmp_path: Path) -> None:
@@ -104,7 +142,8 @@ def test_an_exported_routine_comes_back_under_another_name(percuss: Percuss, tmp
     file = tmp_path / "a.zwo"
     percuss("routines", "export", "sciatica-relief", str(file))
     taken = percuss("routines", "import", str(file))
-    assert taken.code == 4
+    assert taken.code == 8
+    assert "has the name sciatica-relief already" in taken.err
     assert "--as" in taken.err
     assert not (home / "routines").exists()
     assert percuss("routines", "import", str(file), "--as", "evening").code == 0
@@ -125,7 +164,7 @@ def test_a_strangers_workout_needs_a_place_and_then_can_be_run(percuss: Percuss,
     assert "600 ppm" in shown
     assert "1080 ppm" in shown
     # Once more is a second one of that name, unless it is forced.
-    assert percuss("routines", "import", str(ride), *PLACE, "--full", "40%").code == 4
+    assert percuss("routines", "import", str(ride), *PLACE, "--full", "40%").code == 8
     assert percuss("routines", "import", str(ride), *PLACE, "--full", "40%", "--force").code == 0
     assert 'intensity = "20%"' in (home / "routines" / "evening-ride.toml").read_text()
 

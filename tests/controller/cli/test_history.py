@@ -188,7 +188,7 @@ def test_a_session_that_runs_is_shown_while_it_is_written(tmp_path: Path) -> Non
                 pass
             (listed,) = read_json("--json")["sessions"]
             assert (listed["outcome"], listed["ended_utc"]) == ("running", None)
-            refused = history("note", "1", "too early")
+            refused = history("note", "--session", "1", "too early")
             assert refused.returncode == 4
             assert "still runs" in refused.stderr
             running.kill()
@@ -238,7 +238,7 @@ def test_the_list_is_of_one_routine_or_one_device() -> None:
         ("show", "12"),
         ("show", "99999999999"),
         ("note",),
-        ("note", "12", "sore"),
+        ("note", "--session", "12", "sore"),
         ("note", "--pain", "11", "sore"),
         ("note", "x" * 501),
     ],
@@ -264,7 +264,7 @@ def test_control_characters_never_reach_the_terminal() -> None:
     number = write_session(
         ("calves", "left", 60.0), started_utc=days_ago(1), routine=evil, device=evil, pain=[("before", 2)]
     )
-    history("note", str(number), "so\x1b[31mre", "--pain", "1")
+    history("note", "--session", str(number), "so\x1b[31mre", "--pain", "1")
     for arguments in ((), ("show", str(number)), ("totals",), ("plot",)):
         done = history(*arguments)
         assert done.returncode == 0
@@ -289,7 +289,7 @@ def test_another_program_that_writes_keeps_nobody_from_reading(home: Path, monke
 
 def test_yesterday_is_asked_about_once() -> None:
     write_session(("calves", "left", 60.0), started_utc=days_ago(1), pain=[("before", 4), ("after", 3)])
-    asked = 'How was it after session 1 yesterday? Say it: percuss history note 1 "a little sore" --pain 2\n'
+    asked = 'How was it after session 1 yesterday? Say it: percuss history note --session 1 "a little sore" --pain 2\n'
     assert history().stderr == asked
     assert history("--json").stderr == "", "a script is not asked"
     done = history("note", "a", "little  sore", "--pain", "2")
@@ -298,9 +298,18 @@ def test_yesterday_is_asked_about_once() -> None:
     assert history().stderr == ""
     assert "4 -> 3   2, a little sore" in printed()
     assert "the next day: 2, a little sore" in printed("show", "1")
-    assert history("note", "1", "--pain", "1").stdout.startswith("changed for session 1")
+    assert history("note", "--session", "1", "--pain", "1").stdout.startswith("changed for session 1")
     (listed,) = read_json("--json")["sessions"]
     assert (listed["next_day"]["score"], listed["next_day"]["note"]) == (1, "a little sore")
+
+
+def test_a_note_that_begins_with_a_number_is_a_note() -> None:
+    write_session(("calves", "left", 60.0), started_utc=days_ago(2))
+    write_session(("calves", "left", 60.0), started_utc=days_ago(1))
+    # Session 2 is the newer one; that the words begin with a number says nothing of session 1.
+    assert history("note", "1", "day", "later", "still", "sore").stdout.startswith("noted for session 2 ")
+    newer, older = read_json("--json")["sessions"]
+    assert (newer["id"], newer["next_day"]["note"], older["next_day"]) == (2, "1 day later still sore", None)
 
 
 def test_a_note_needs_a_session_on_a_real_device_from_before_today() -> None:
@@ -308,8 +317,8 @@ def test_a_note_needs_a_session_on_a_real_device_from_before_today() -> None:
     write_session(("calves", "left", 60.0), started_utc=days_ago(0))
     done = history("note", "sore")
     assert done.returncode == 2
-    assert "give its ID first" in done.stderr
-    assert read_json("note", "1", "sore", "--json")["next_day"]["note"] == "sore"
+    assert "--session ID" in done.stderr
+    assert read_json("note", "--session", "1", "sore", "--json")["next_day"]["note"] == "sore"
 
 
 # Totals, files, pictures
@@ -366,8 +375,36 @@ def test_an_export_has_the_documented_columns_and_replaces_only_when_told(tmp_pa
     refused = history("export", str(target))
     assert (refused.returncode, target.read_text()) == (8, "mine")
     assert "--force" in refused.stderr
+    target.chmod(0o644)
     assert history("export", str(target), "--force").returncode == 0
     assert target.read_text(encoding="utf-8").startswith("session,")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_a_private_file_is_never_written_through_a_link(tmp_path: Path) -> None:
+    write_session(("calves", "left", 60.0), started_utc=days_ago(1))
+    shared, link = tmp_path / "shared", tmp_path / "history.csv"
+    shared.write_text("theirs")
+    link.symlink_to(shared)
+    assert history("export", str(link), "--force").returncode == 0
+    assert shared.read_text() == "theirs"
+    assert link.read_text(encoding="utf-8").startswith("session,")
+    assert stat.S_IMODE(link.lstat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("days", [[], ["--days", "7"]])
+@pytest.mark.parametrize("command", [["plot", "dose.svg"], ["export", "all.json"]])
+def test_nothing_to_write_makes_no_file_and_is_told(
+    command: list[str], days: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if days:
+        write_session(("calves", "left", 60.0), started_utc=days_ago(20))
+    done = history(*command, *days)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert ("session" if days else "nothing was run yet") in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert history(command[0], *days).returncode == 0, "without a file it is an answer like any other"
 
 
 def test_an_export_as_json_is_oldest_first_with_its_steps(tmp_path: Path) -> None:
