@@ -53,7 +53,7 @@ DEMO_SPEED = 60.0
 @click.option("--speed", type=click.FloatRange(0.1, 1000), default=1.0, help="Time runs so fast; not on real devices.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--wait-for-key", is_flag=True, help="At each place, wait for space before the motor starts.")
-@click.option("--pain", type=click.IntRange(0, 10), help="How much it hurts before, 0 to 10; else you are asked.")
+@click.option("--pain", type=click.IntRange(0, 10), help="How much it hurts before, 0 to 10; else a real device asks.")
 @click.option("--no-sound", is_flag=True, help="No bell and no sound.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on stdout.")
 @capture_option

@@ -129,9 +129,12 @@ def page() -> str:
 
 
 def times(routine: Routine) -> str:
-    """How long the whole lasts, by hand and with a massage gun."""
+    """How long the whole lasts, by hand and, where a step is driven, with a massage gun."""
     gun = read_profile(PROFILES / "theragun-gen4.toml").capabilities()
-    by_hand, held = (clock(each.duration_s) for each in (plan(routine, {}), plan(routine, {"massager": gun})))
+    held_plan = plan(routine, {"massager": gun})
+    by_hand, held = (clock(each.duration_s) for each in (plan(routine, {}), held_plan))
+    if not any(span.drives for span in held_plan.spans):
+        return f"{by_hand}, by hand"
     return f"{by_hand}, by hand or with a massage gun" if by_hand == held else f"{by_hand} by hand, {held} with a gun"
 
 

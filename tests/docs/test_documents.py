@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from routines.loader import load_routine
+from routines.planner import plan
 from tests.helpers.processes import HANG_S
 
 ROOT = Path(__file__).parents[2]
@@ -21,14 +23,7 @@ BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DOCUMENTS = [
     path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if BLOCK.search(path.read_text())
 ]
-TOO_STRONG = """schema = 1
-name = "too-strong"
-title = "Too strong"
-[[steps]]
-region = "calves"
-side = "left"
-intensity = "2400 ppm"
-"""
+HERE_DOCUMENT = " << 'END'"
 
 
 def commands(document: Path) -> list[tuple[str, str]]:
@@ -37,6 +32,9 @@ def commands(document: Path) -> list[tuple[str, str]]:
     for block in BLOCK.findall(document.read_text(encoding="utf-8")):
         for piece in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = piece.partition("\n")
+            if command.endswith(HERE_DOCUMENT):
+                typed, end, shown = shown.partition("END\n")
+                command = f"{command}\n{typed}{end}"
             found.append((command, shown))
     return found
 
@@ -60,8 +58,6 @@ def without_blank_lines(text: str) -> str:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_printed_session_is_true(document: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    (tmp_path / "evening-legs.toml").write_text(example_routine(), encoding="utf-8")
-    (tmp_path / "too-strong.toml").write_text(TOO_STRONG, encoding="utf-8")
     assert shutil.which("percuss", path=environment["PATH"]), "percuss is not installed beside this Python"
     play(commands(document), tmp_path, environment)
 
@@ -116,11 +112,14 @@ def drain(process: "subprocess.Popen[str]") -> None:
         pass  # closed at the end of the test
 
 
-def example_routine() -> str:
-    """The routine that the reference prints."""
-    found = re.search(r"```toml\n(.*?)```", (ROOT / "docs/reference/routine-format.md").read_text(), re.DOTALL)
+def test_the_routine_that_the_reference_prints_can_be_planned(tmp_path: Path) -> None:
+    text = (ROOT / "docs/reference/routine-format.md").read_text(encoding="utf-8")
+    found = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
     assert found is not None
-    return found.group(1)
+    path = tmp_path / "evening-legs.toml"
+    path.write_text(found.group(1), encoding="utf-8")
+    spans = plan(load_routine(path), {}).spans
+    assert [span.place for span in spans if span.kind == "work"][:2] == ["left hamstrings", "right hamstrings"]
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:

@@ -119,6 +119,9 @@ def test_every_routine_has_a_section_with_a_row_for_each_step() -> None:
 def test_times_and_strengths_are_told_in_words_and_figures() -> None:
     # 300 s, and what a person does takes the same time with a gun in the hand.
     assert times(bundled_routines()["short-break"]) == "5:00, by hand or with a massage gun"
+    # Deep at the hip, exercises, stretches: nothing for a motor.
+    for name in ("iliopsoas-release", "strengthen", "stretch-and-glide"):
+        assert re.fullmatch(r"\d+:\d\d, by hand", times(bundled_routines()[name]))
     step = Step(region="calves", side="left", intensity="moderate", tool="massage-gun")
     assert strength(step) == "moderate (1850)"
     assert strength(step.model_copy(update={"tool": "fingers"})) == "by hand"
