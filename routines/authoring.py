@@ -137,10 +137,7 @@ def is_name(text: str) -> bool:
     return len(text) <= 60 and _NAME.match(text) is not None
 
 
-def check_name_is_free(name: str, path: Path) -> None:
-    """Raise RoutineError when a routine of this name is known: two of a name could not both be found."""
+def known_path(name: str) -> Path | None:
+    """The file of the routine of this name, None without one: two of a name could not both be found."""
     known, _ = load_routines()
-    taken = known[name].path if name in known else None
-    if taken is not None and taken != path:
-        what = f"has the name of {taken}."
-        raise RoutineError(what, path=path, key="name", fix="Give it a name of its own.")
+    return known[name].path if name in known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from firmware_profiles.errors import FileError
@@ -31,9 +32,17 @@ def find_routine(name_or_path: str) -> Routine:
         if name == name_or_path:
             raise problem
     if name_or_path not in routines:
-        advice = did_you_mean(name_or_path, routines)
-        raise RoutineError("is no known routine.", path=Path(name_or_path), fix=advice)
+        raise _unknown(name_or_path, routines)
     return routines[name_or_path]
+
+
+def _unknown(name: str, routines: Iterable[str]) -> RoutineError:
+    from routines.programme import programme_paths  # which needs this module
+
+    if name in {path.stem for path in programme_paths()}:
+        fix = f"`percuss programmes show {name}` names its routines."
+        return RoutineError("is a programme, not a routine.", path=Path(name), fix=fix)
+    return RoutineError("is no known routine.", path=Path(name), fix=did_you_mean(name, routines))
 
 
 def load_routines() -> tuple[dict[str, Routine], list[tuple[str, FileError]]]:

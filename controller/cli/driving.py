@@ -22,6 +22,7 @@ from controller.service.binding import Bindings, touches_a_body
 from controller.service.clearance import LeftOver
 from controller.service.running import Planned, Preparation, Wishes
 from controller.sessions import BY_THE_PERSON
+from firmware_profiles.capabilities import MASSAGERS
 
 TEN_S = 0.7
 """Real seconds after the key 1 in which a 0 makes it ten."""
@@ -71,9 +72,13 @@ def _say_preparation(preparation: Preparation) -> None:
             say(f"The session {session.routine} of {session.started_utc:%Y-%m-%d %H:%M} UTC ended without a word.")
             for name, what in stops.items():
                 say(f"  {name}: {what}.")
-        case Planned(_, devices, bounds):
+        case Planned(plan, devices, bounds):
             for reason in dict.fromkeys(bound.reason for bound in bounds if bound.cap is not None):
                 say(f"Today: {reason}.")
+            driven = {drive.role for span in plan.spans for drive in span.drives}
+            for role in MASSAGERS:
+                if role in devices and role not in driven:
+                    say(f"{devices[role]} has nothing to do in this routine.")
             if devices:
                 say(f"connecting to {', '.join(devices.values())} …")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,8 @@ def _wanted(region: str | None, side: str | None, full: str | None) -> Wanted | 
     try:
         meant = FULL_SCALE if full is None else parse_intensity(full)
     except ValueError as problem:
-        raise click.BadParameter(str(problem), param_hint="--full") from problem
+        percent = f" Did you mean {full}%?" if re.fullmatch(r"\d+(?:\.\d+)?", str(full), re.ASCII) else ""
+        raise click.BadParameter(f"{problem}{percent}", param_hint="--full") from problem
     if meant.word is not None:
         raise click.BadParameter(f"must be a number such as 40% or '1500 ppm', not {meant}.", param_hint="--full")
     return Wanted(region, side, meant)  # type: ignore[arg-type]  # click has checked the side
@@ -208,6 +210,10 @@ def export_programme(
     except OverflowError as problem:
         raise click.BadParameter("is after the last day that there is.", param_hint="--start") from problem
     _write(file, content, force=force)
+    now = datetime.now(first.tzinfo)
+    past = sum(first + timedelta(days=session.day - 1) < now for session in found.sessions)
+    if past:
+        say(f"Take care: {past} of its {len(found.sessions)} sessions lie in the past, from {first:%Y-%m-%d} on.")
 
 
 def _zone(name: str | None) -> Any:

@@ -13,7 +13,7 @@ from controller.cli.completion import complete_devices, complete_routines
 from controller.cli.output import print_json, print_table, print_written, say
 
 if TYPE_CHECKING:
-    from controller.journal.reading import PastSession
+    from controller.journal.reading import Happenings, PastSession
     from controller.service.history import Course
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -105,10 +105,7 @@ def show(number: int, as_json: bool) -> None:
     from controller.service import history as past
     from controller.service.history_export import session_json
 
-    found = past.find_session(number)
-    if found is None:
-        raise _no_session(number)
-    session, happened = found
+    session, happened = _found(number)
     running = past.running_processes()
     if as_json:
         print_json(session_json(session, running, happened))
@@ -195,7 +192,9 @@ def export(file: Path | None, kind: str | None, days: int | None, since: datetim
     from controller.service import history as past
     from controller.service.history_export import export_text
 
-    kind = kind or ("json" if file is not None and file.suffix.lower() == ".json" else "csv")
+    kind = kind or {"": "csv", ".csv": "csv", ".json": "json"}.get("" if file is None else file.suffix.lower())
+    if kind is None:
+        raise click.UsageError(f"What shall {file} be? Name it .csv or .json, or give --format.")
     sessions = past.sessions_since(_since(days, since, True))
     text = export_text(sessions[::-1], past.running_processes(), "json" if kind == "json" else "csv")
     if file is None or str(file) == "-":
@@ -241,18 +240,18 @@ def _noted_session(number: int | None) -> PastSession:
     from controller.service import history as past
 
     if number is not None:
-        found = past.find_session(number)
-        if found is None:
-            raise _no_session(number)
-        return found[0]
-    latest = past.latest_before_today(past.sessions_since(), today=date.today())
-    if latest is None:
+        return _found(number)[0]
+    if (latest := past.latest_before_today(past.sessions_since(), today=date.today())) is None:
         raise click.UsageError("No real device was driven before today. Say which one you mean: --session ID.")
     return latest
 
 
-def _no_session(number: int) -> click.UsageError:
-    return click.UsageError(f"There is no session {number}. `percuss history list --all` shows every one.")
+def _found(number: int) -> tuple[PastSession, Happenings]:
+    from controller.service import history as past
+
+    if (found := past.find_session(number)) is not None:
+        return found
+    raise click.UsageError(f"There is no session {number}. `percuss history list --all` shows every one.")
 
 
 def _course(sessions: list[PastSession], *, is_simulated: bool, file: Path | None) -> Course:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from controller.cli.completion import complete_profiles
-from controller.cli.output import print_json, print_table
+from controller.cli.output import print_json, print_table, print_wrapped
 
 if TYPE_CHECKING:
     from firmware_profiles.capabilities import Capabilities, Role
@@ -73,9 +73,9 @@ def print_plan(timeline: Timeline, profiles: Mapping[Role, Profile], *, as_json:
         title=f"{timeline.routine}, {clock_text(timeline.duration_s)}",
     )
     for line in timers:
-        click.echo(line)
+        print_wrapped(line)
     if timeline.closing_note:
-        click.echo(timeline.closing_note)
+        print_wrapped(timeline.closing_note)
 
 
 def _asked(row: Row) -> str:
@@ -86,7 +86,11 @@ def _asked(row: Row) -> str:
         return "by hand"
     if row["asked_ppm"] is None:
         return "on"
-    if len({motor["asked_ppm"] for motor in row["motors"]}) == 1:
+    roles = {motor["role"] for motor in row["motors"]}
+    if len({motor["asked_ppm"] for motor in row["motors"]}) == len(roles) == 1:
         return f"{row['asked_ppm']:.0f} ppm ({row['asked_percent']:.0f} %)"
-    speeds = [(motor["place"], motor["asked_ppm"]) for motor in row["motors"]]
-    return ", ".join(f"{place} {'on' if ppm is None else f'{ppm:.0f} ppm'}" for place, ppm in speeds)
+    asked = []
+    for motor in row["motors"]:
+        ppm = "on" if motor["asked_ppm"] is None else f"{motor['asked_ppm']:.0f} ppm"
+        asked.append(f"{motor['place']} {ppm}" + (f" ({motor['role']})" if len(roles) > 1 else ""))
+    return ", ".join(asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from controller.cli.completion import complete_programmes
-from controller.cli.output import print_json, print_table, say
+from controller.cli.output import print_json, print_table, print_wrapped, say
 
 
 @click.group()
@@ -48,11 +48,10 @@ def show(programme: str, as_json: bool) -> None:
         rows = [{"day": d, "routine": r.name, "title": r.title, "duration_s": s} for d, r, s in timed]
         print_json({**about, "sessions": rows, "sources": found.sources, "closing_note": found.closing_note})
         return
-    click.echo(found.description.strip())
+    print_wrapped(found.description.strip())
     days = [(day, routine.title, clock_text(time_s), f"percuss run {routine.name}") for day, routine, time_s in timed]
     print_table(("day", "what", "time", "start it with"), days, title=found.title)
-    click.echo(
-        "Each session is yours to start. A place rests four hours between two sessions and has at most two a day."
-    )
+    rests = "Each session is yours to start. A place rests four hours between two sessions and has at most two a day."
+    print_wrapped(rests)
     if found.closing_note:
-        click.echo(found.closing_note.strip())
+        print_wrapped(found.closing_note.strip())

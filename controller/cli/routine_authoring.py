@@ -28,7 +28,8 @@ def new(name: str, file: Path | None, source: str | None, script: str | None) ->
     already is never changed.
     """
     from firmware_profiles.folders import config_folder
-    from routines.authoring import SCHEMA_NAME, check_name_is_free, is_name, new_text, write_new
+    from routines.authoring import SCHEMA_NAME, is_name, known_path, new_text, write_new
+    from routines.library import BUNDLED
 
     if not is_name(name):
         what = f"{name!r} is no name: lower-case letters, digits and dashes, such as evening-legs."
@@ -36,8 +37,11 @@ def new(name: str, file: Path | None, source: str | None, script: str | None) ->
     if source is not None and script is not None:
         raise click.UsageError("--from and --script are two beginnings; take one.")
     path = file or config_folder() / "routines" / f"{name}.toml"
-    if file is None:
-        check_name_is_free(name, path)
+    taken = known_path(name) if file is None else None
+    if taken is not None and taken != path:
+        whose = "a routine of percuss" if taken.parent == BUNDLED else f"the name of your {taken}"
+        what = f"{name} is {whose}. Take another name, or copy it: percuss routines new my-{name} --from {name}"
+        raise click.BadParameter(what, param_hint="NAME")
     if source is not None:
         text = _copy(source, name)
     else:

@@ -21,6 +21,7 @@ from controller.cli.completion import (
 )
 from controller.cli.output import print_table, say
 from controller.cli.plans import print_plan
+from firmware_profiles.plain_text import plain
 
 if TYPE_CHECKING:
     from controller.cli.roles import Cast
@@ -99,7 +100,7 @@ def run(
 @click.command("set")
 @click.argument("name", shell_complete=complete_devices)
 @click.argument("intensity")
-@click.option("--for", "duration", required=True, metavar="TIME", help="How long: 30s, 1m.")
+@click.option("--for", "duration", required=True, metavar="TIME", help="How long: 30s, 1m; 30 is seconds.")
 @click.option(
     "--region", shell_complete=complete_regions, help="Where; its own limits hold then, else the strictest of all."
 )
@@ -229,8 +230,9 @@ async def _demo(routine_name: str, speed: float) -> None:
 def _seconds(text: str) -> float:
     from routines.schema import parse_duration
 
+    is_bare = re.fullmatch(r"\d+(?:\.\d+)?", text.strip(), re.ASCII) is not None  # all of a command line is text
     try:
-        return parse_duration(text)
+        return parse_duration(float(text) if is_bare else text)
     except ValueError as problem:
         raise click.BadParameter(str(problem), param_hint="--for") from problem
 
@@ -243,11 +245,15 @@ def _print_observation(name: str, simulator: Simulator, happened: Sequence[Event
     if simulator.record is None:
         return
     seen = observe(simulator.record, happened)
-    print_table(
-        ("region", "side", "driven s", "mean ppm", "peak ppm"),
-        [(dose.region, dose.side, dose.driven_s, dose.mean_ppm, dose.peak_ppm) for dose in seen.places],
-        title=f"What the simulator {name} saw ({seen.frames} frames received)",
-    )
+    title = f"What the simulator {name} saw ({seen.frames} frames received)"
+    if seen.places:
+        print_table(
+            ("region", "side", "driven s", "mean ppm", "peak ppm"),
+            [(dose.region, dose.side, dose.driven_s, dose.mean_ppm, dose.peak_ppm) for dose in seen.places],
+            title=title,
+        )
+    else:
+        click.echo(plain(f"{title}: nothing was driven."))
     stops = [event for event in happened if isinstance(event, DeviceStopped) and event.device == name]
     proof = stops[-1].proof if stops else "unconfirmed"
     click.echo(f"motor at the end: {'stopped' if seen.at_rest else 'STILL RUNNING'}")

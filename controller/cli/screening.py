@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from controller.cli.output import print_json, say
+from controller.cli.output import print_json, print_wrapped, say, say_wrapped, wrapped
 
 if TYPE_CHECKING:
     from controller.service.binding import Bindings
@@ -83,7 +83,7 @@ def ask_where_needed(bindings: Bindings) -> None:
         return
     answers = answered(_ask_all(), now_utc=datetime.now(UTC))
     store.save(answers)
-    say("\n".join(verdict_lines(assess(answers, now_utc=datetime.now(UTC)))))
+    say_wrapped("\n".join(verdict_lines(assess(answers, now_utc=datetime.now(UTC)))))
 
 
 def _conclude(answers: Answers | None, now_utc: datetime, *, as_json: bool) -> None:
@@ -97,7 +97,7 @@ def _conclude(answers: Answers | None, now_utc: datetime, *, as_json: bool) -> N
     elif verdict is None:
         say("the questions are not answered yet. Answer them with `percuss screening`.")
     else:
-        click.echo("\n".join(verdict_lines(verdict)))
+        print_wrapped("\n".join(verdict_lines(verdict)))
     raise click.exceptions.Exit(Exit.DONE if verdict is not None and verdict.may_run else Exit.REFUSED)
 
 
@@ -187,11 +187,11 @@ def _print_questions(*, as_json: bool) -> None:
         )
         return
     for tier in table.tiers:
-        click.echo(f"{tier.title}\n{tier.effect} {tier.do}\n")
+        print_wrapped(f"{tier.title}\n{tier.effect} {tier.do}\n")
         for question in (question for question in table.questions if question.tier == tier.id):
-            click.echo(f"  {question.id}\n    {question.ask}\n    {question.why}")
+            print_wrapped(f"  {question.id}\n    {question.ask}\n    {question.why}")
             if consequence(question) != tier.effect:
-                click.echo(f"    If yes: {consequence(question)}")
+                print_wrapped(f"    If yes: {consequence(question)}")
         click.echo()
 
 
@@ -200,10 +200,10 @@ def _ask_all() -> dict[str, Answer]:
     from routines.screening import questions
 
     given: dict[str, Answer] = {}
-    say(f"{INTRODUCTION}\n{NOT_ADVICE}\nAnswer y (yes) or n (no).")
+    say_wrapped(f"{INTRODUCTION}\n{NOT_ADVICE}\nAnswer y (yes) or n (no).")
     try:
         for number, question in enumerate(questions().values(), start=1):
-            say(f"\n{number} of {len(questions())}: {question.ask}")
+            say_wrapped(f"\n{number} of {len(questions())}: {question.ask}")
             given[question.id] = _ask(question)
     except (KeyboardInterrupt, click.Abort):
         _abandon(given)
@@ -217,9 +217,9 @@ def _abandon(given: dict[str, Answer]) -> None:
     from routines.screening import answered, assess
 
     now_utc = datetime.now(UTC)
-    say("\nNothing was kept.")
+    say_wrapped("\nNothing was kept.")
     if assess(answered(given, now_utc=now_utc), now_utc=now_utc).refusals and store.forget():
-        say("What you just said does not fit your earlier answers, so those are forgotten too.")
+        say_wrapped("What you just said does not fit your earlier answers, so those are forgotten too.")
 
 
 def _ask(question: Question) -> Answer:
@@ -228,15 +228,15 @@ def _ask(question: Question) -> Answer:
 
     if not _is_yes("   [y/n] "):
         return Answer(yes=False)
-    say(f"   {question.why}")
+    say_wrapped(f"   {question.why}")
     if question.tier == "emergency":
-        say(f"\n   {what_to_do(question)}\n   Your answer is noted. The other questions are not urgent.")
+        say_wrapped(f"\n   {what_to_do(question)}\n   Your answer is noted. The other questions are not urgent.")
         return Answer(yes=True)
-    say(f"   {consequence(question)}")
+    say_wrapped(f"   {consequence(question)}")
     if question.about == "places":
         return Answer(yes=True, places=_ask_places(question))
     if question.tier == "stop":
-        say(f"   {what_to_do(question)}")
+        say_wrapped(f"   {what_to_do(question)}")
         return Answer(yes=True)
     side = _ask_side() if question.about == "legs" else None
     reason = ""
@@ -246,7 +246,7 @@ def _ask(question: Question) -> Answer:
     else:
         is_acknowledged = _is_yes("   Do you want to go on, gently? [y/n] ")
     if not is_acknowledged:
-        say(f"   {what_to_do(question)}")
+        say_wrapped(f"   {what_to_do(question)}")
     return Answer(yes=True, side=side, acknowledged=is_acknowledged, reason=reason)
 
 
@@ -254,16 +254,16 @@ def _ask_places(question: Question) -> tuple[str, ...]:
     from routines.regions import plain_name, regions
     from routines.screening import Answer, problem_with
 
-    say("   The places are:")
+    say_wrapped("   The places are:")
     for region in regions().values():
-        say(f"     {region.id} ({region.name})" if region.name != region.id else f"     {region.id}")
+        say_wrapped(f"     {region.id} ({region.name})" if region.name != region.id else f"     {region.id}")
     while True:
         line = _line("   Which, with commas between them? (Enter: all of them) ")
         places = tuple(dict.fromkeys(plain_name(place) for place in line.split(",") if place.strip()))[:50]
         problem = problem_with(question, Answer(yes=True, places=places))
         if not problem:
             return places
-        say(f"   {problem}")
+        say_wrapped(f"   {problem}")
 
 
 def _ask_side() -> AnsweredSide:
@@ -272,7 +272,7 @@ def _ask_side() -> AnsweredSide:
         line = _line("   On which side: left, right or both? [l/r/b] ").lower()
         if line in {"l", "r", "b", "left", "right", "both"}:
             return sides[line[0]]
-        say("   Please answer l, r or b.")
+        say_wrapped("   Please answer l, r or b.")
 
 
 def _is_yes(prompt: str) -> bool:
@@ -280,13 +280,13 @@ def _is_yes(prompt: str) -> bool:
         line = _line(prompt).lower()
         if line in {"y", "yes", "n", "no"}:
             return line.startswith("y")
-        say("   Please answer y or n.")
+        say_wrapped("   Please answer y or n.")
 
 
 def _line(prompt: str) -> str:
     """One line from the terminal, without what cannot be printed. Raises click.Abort when the terminal is closed."""
     # click's own prompt writes to stdout, which is for results.
-    click.echo(prompt, nl=False, err=True)
+    click.echo(wrapped(prompt.rstrip(), sys.stderr) + " ", nl=False, err=True)
     try:
         line = sys.stdin.readline()
     except UnicodeDecodeError:

@@ -84,11 +84,11 @@ def clear() -> None:
     """Let things start again after `percuss stop --all`."""
     from controller.service import emergency
 
-    since_utc = emergency.clear()
-    if since_utc is None:
+    since = emergency.clear()
+    if since is None:
         say("the emergency stop was not in; things may start.")
     else:
-        say(f"the emergency stop of {since_utc} is cleared; things may start again.")
+        say(f"the emergency stop of {since} is cleared; things may start again.")
 
 
 def _tell(results: dict[str, StopResult | PercussError], code: Exit, *, as_json: bool) -> Exit:

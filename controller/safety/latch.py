@@ -19,6 +19,14 @@ class EmergencyStop:
 
     since_utc: str
 
+    @property
+    def since(self) -> str:
+        """The same for people, in this computer's time zone: ``2026-11-21 14:49 UTC``."""
+        try:
+            return f"{datetime.fromisoformat(self.since_utc).astimezone():%Y-%m-%d %H:%M %Z}"
+        except (ValueError, OverflowError, OSError):
+            return self.since_utc
+
 
 def latch_path() -> Path:
     """The file that keeps the emergency stop in."""
@@ -52,7 +60,7 @@ def engaged() -> EmergencyStop | None:
 def require_clear() -> None:
     """Raise RefusedError while the emergency stop is in."""
     if (stop := engaged()) is not None:
-        raise RefusedError(f"the emergency stop is in since {stop.since_utc}.", fix=CLEAR_IT)
+        raise RefusedError(f"the emergency stop is in since {stop.since}.", fix=CLEAR_IT)
 
 
 def clear() -> EmergencyStop | None:

@@ -100,7 +100,7 @@ def _paired_devices() -> Finding:
 
 def _emergency_stop() -> Finding:
     if (stop := latch.engaged()) is not None:
-        return Finding("emergency stop", False, f"it is in since {stop.since_utc}: nothing starts.", latch.CLEAR_IT)
+        return Finding("emergency stop", False, f"it is in since {stop.since}: nothing starts.", latch.CLEAR_IT)
     return Finding("emergency stop", True, "it is not in.")
 
 

@@ -92,6 +92,6 @@ def is_engaged() -> bool:
 
 
 def clear() -> str | None:
-    """Let things start again, on purpose; since when they could not, None when they could."""
+    """Let things start again, on purpose; since when they could not, for people, None when they could."""
     stop = latch.clear()
-    return None if stop is None else stop.since_utc
+    return None if stop is None else stop.since

@@ -8,6 +8,10 @@ from routines.timeline import Span
 
 NERVE_SIGN_STOPS = "Tingling, numbness and shooting pain end a session at once. If they stay, ask a doctor."
 
+LEAVE_IT = "Leave this place alone today; if it stays, ask a doctor."
+REST_TODAY = "Leave it alone today; if it stays, ask a doctor."
+"""What to do next, after pain that stopped a session, and after pain that let none begin."""
+
 
 class PainQuestions:
     """Before, between the places and after. ``before`` is the answer that was given beforehand, 0 to 10."""
@@ -35,7 +39,10 @@ class PainQuestions:
         if moment == "before":
             self.before = score
         self.moment = None
-        return pain_stops(None if moment == "before" else self.before, score)
+        why = pain_stops(None if moment == "before" else self.before, score)
+        if not why:
+            return None
+        return f"{why} {REST_TODAY if moment == 'before' else LEAVE_IT}"
 
     def tell_nerve_sign(self) -> None:
         """Note tingling, numbness or shooting pain."""

@@ -84,7 +84,8 @@ async def tell_after(stage: Stage) -> SessionEnded:
 async def test_too_much_pain_beforehand_lets_nothing_start(score: int) -> None:
     stage = await asking(place("calves"), before=score)
     ended = await stage.end()
-    assert outcome(ended) == ("stopped", f"Pain of {score} of 10 ends the session: it does from 7 on.")
+    why = f"Pain of {score} of 10 ends the session: it does from 7 on."
+    assert outcome(ended) == ("stopped", f"{why} Leave it alone today; if it stays, ask a doctor.")
     assert all(rpm == 0 for _, rpm in stage.speeds)
 
 
@@ -195,7 +196,9 @@ async def test_a_rise_counts_from_the_beginning_and_not_from_the_last_answer() -
     assert stage.gun.rpm > 0
     await tell(stage, 5)
     assert stage.gun.rpm == 0
-    assert (await stage.end()).reason.startswith("Pain rose from 3 to 5")
+    reason = (await stage.end()).reason
+    assert reason.startswith("Pain rose from 3 to 5")
+    assert reason.endswith("Leave this place alone today; if it stays, ask a doctor.")
 
 
 async def test_a_nerve_sign_stops_at_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller import events
 from controller.cli.durations import clock_text
 from controller.cli.guided.wording import (
+    closing_words,
     end_message,
     is_by_hand,
     message_of,
@@ -55,7 +56,7 @@ class Account:
         if ended is not None:
             lines.append(end_message(ended))
             if ended.outcome == "done" and self._plan.closing_note:
-                lines.append(" ".join(self._plan.closing_note.split()))
+                lines.append(closing_words(self._plan))
         return lines
 
     def _count(self, index: int, elapsed_s: float) -> None:

@@ -17,7 +17,7 @@ from rich.text import Text
 from controller.cli.durations import clock_text
 from controller.cli.guided import body, digits
 from controller.cli.guided.shown import Shown
-from controller.cli.guided.wording import lay_names, manner, place_or_technique
+from controller.cli.guided.wording import lay_names, manner, note_of, place_or_technique
 from controller.cli.keys import legend
 from routines.timeline import Span
 
@@ -139,8 +139,9 @@ def _place(shown: Shown, width: int, *, is_big: bool) -> list[Block]:
     span = shown.span
     if span is None:
         return []
-    head = "FIRST" if shown.question == "before" else HEADS[span.kind]
     name = place_or_technique(span) if span.places or span.kind == "work" else ""
+    head = HEADS[span.kind] if name or span.kind != "move" else "GET READY"
+    head = "FIRST" if shown.question == "before" else head
     clock, bar = _clock(shown, width, is_big=is_big), [_bar(shown, width)]
     if shown.question == "before":  # no time passes yet
         clock, bar = [], []
@@ -149,7 +150,7 @@ def _place(shown: Shown, width: int, *, is_big: bool) -> list[Block]:
         Block(LAY_NAME, _wrapped(lay_names(span), width, "")),
         Block(MANNER, _wrapped(" · ".join(manner(span)), width, "")),
         Block(CUE, _wrapped(span.cue, width, ""), has_gap=True),
-        Block(NOTE, _wrapped(span.note, width, "italic")),
+        Block(NOTE, _wrapped(note_of(span), width, "italic")),
         Block(ALWAYS, clock, has_gap=True),
         Block(BAR, bar),
         Block(NEXT, _wrapped(f"NEXT {_next(shown.following)}", width, "bold"), has_gap=True),

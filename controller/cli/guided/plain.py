@@ -9,8 +9,17 @@ from controller.cli.durations import clock_text
 from controller.cli.guided import Followed
 from controller.cli.guided.signs import Sign, Signs, tone_of, tone_of_sign
 from controller.cli.guided.sound import Sound
-from controller.cli.guided.wording import end_message, is_by_hand, message_of, stop_message
+from controller.cli.guided.wording import (
+    closing_words,
+    end_message,
+    is_by_hand,
+    message_of,
+    note_of,
+    stop_message,
+    way_of,
+)
 from controller.cli.keys import legend
+from controller.cli.output import wrapped
 
 HEADS = {"move": "Move to", "work": "Now", "rest": "Rest"}
 
@@ -75,7 +84,7 @@ class PlainDisplay:
 
     def _say(self, line: str) -> None:
         self._end_line()
-        _write(f"{line}\n")
+        _write(f"{wrapped(line, sys.stderr)}\n")
 
     def _end_line(self) -> None:
         if self._counts:
@@ -84,7 +93,7 @@ class PlainDisplay:
 
     def _say_closing_note(self) -> None:
         if self._session is not None and self._session.plan.closing_note:
-            self._say(" ".join(self._session.plan.closing_note.split()))
+            self._say(closing_words(self._session.plan))
 
     def _line(self, event: events.Event) -> str:
         match event:
@@ -105,12 +114,15 @@ class PlainDisplay:
             return ""
         span = self._session.plan.spans[started.index]
         how = []
+        place, cue = way_of(span) if span.kind == "move" else (span.place, span.cue)
         if span.kind == "work":
             how = [span.technique.replace("-", " ")] if span.technique else []
             how += ["by hand"] if is_by_hand(span) else []
-        where = ", ".join([part for part in (span.place, *how) if part])
-        line = f"[{clock_text(span.duration_s)}] {HEADS[span.kind]} {where}".rstrip() + f": {span.cue}"
-        return f"{line} ({span.note})" if span.note else line
+        head = "Get ready" if span.kind == "move" and not place else HEADS[span.kind]
+        where = ", ".join([part for part in (place, *how) if part])
+        line = ": ".join(part for part in (f"{head} {where}".rstrip(), cue) if part)
+        note = note_of(span)
+        return f"[{clock_text(span.duration_s)}] {line}{f' ({note})' if note else ''}"
 
 
 def _write(text: str) -> None:

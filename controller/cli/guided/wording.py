@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from controller import events
 from controller.cli.durations import clock_text
 from controller.sessions import BY_THE_PERSON
 from routines.regions import Region, find_region
 from routines.schema import NEEDS_NO_PLACE
-from routines.timeline import Span
+from routines.timeline import Span, Timeline
+
+_NEXT = re.compile(r"Next: (?:(?:left|right) side, )?(.+?)\.(?: |$)")
 
 
 def is_by_hand(span: Span) -> bool:
@@ -27,6 +31,38 @@ def manner(span: Span) -> list[str]:
 def place_or_technique(span: Span) -> str:
     """Where, or what where it names no place: ``left piriformis``, ``stretch``."""
     return span.place or (span.technique or span.kind).replace("-", " ")
+
+
+def note_of(span: Span) -> str:
+    """Its note, without what its technique says by itself or its own cue says already."""
+    note = span.note.replace(f"By hand: {(span.technique or '').replace('-', ' ')} is not for a machine.", "")
+    for place in span.places:
+        region = find_region(place.region)
+        if isinstance(region, Region) and region.check_first and _begins_like(span.cue, region.check_first):
+            note = note.replace(region.check_first, "")
+    return " ".join(note.split())
+
+
+def _begins_like(cue: str, check_first: str) -> bool:
+    """Whether a cue begins with the same check in other words: ``Clot check first: …``."""
+    head, colon, _ = check_first.partition(":")
+    return bool(colon) and cue.startswith(f"{head}:")
+
+
+def way_of(span: Span) -> tuple[str, str]:
+    """Where a way leads, and what else its cue says: a cue begins with the place, in words of its own."""
+    found = _NEXT.match(span.cue)
+    region = find_region(span.region) if span.region is not None else None
+    if found is None or not isinstance(region, Region) or span.also or not found[1].endswith(region.name):
+        return span.place, span.cue
+    technique = found[1].removesuffix(region.name).rstrip(", ")
+    where = ", ".join(part for part in (span.place, technique, lay_names(span)) if part)
+    return where, span.cue[found.end() :]
+
+
+def closing_words(plan: Timeline) -> str:
+    """The closing note after the word that ends a session, which it may begin with."""
+    return " ".join(plan.closing_note.split()).removeprefix("Done. ")
 
 
 def lay_names(span: Span) -> str:

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,7 @@ def test_a_funscript_becomes_a_curve_on_stdout(percuss: Percuss, tmp_path: Path,
         (("--region", "calvs", "--side", "left"), 8, "Did you mean 'calves'?"),
         ((*PLACE, "--full", "gentle"), 2, "--full"),
         ((*PLACE, "--full", "140%"), 2, "--full"),
+        ((*PLACE, "--full", "50"), 2, "Did you mean 50%?"),
         ((*PLACE, "--full", "40%", "--as", "No Name"), 8, "name"),
         ((*PLACE, "--full", "40%", "--as", "../evil"), 8, "name"),
     ],
@@ -217,6 +219,29 @@ def test_hostile_files_end_in_a_sentence_and_change_nothing(
 def test_a_file_that_is_not_there_is_told(percuss: Percuss) -> None:
     result = percuss("routines", "import", "none.zwo", *PLACE)
     assert (result.code, "cannot be read" in result.err) == (8, True)
+
+
+def test_days_that_are_over_are_told_and_written_all_the_same(percuss: Percuss) -> None:
+    # Its three sessions are on days 1, 3 and 5: see routines/programmes/rising.toml.
+    result = percuss("programmes", "export", "rising", "--start", "2020-12-01", "--at", "19:00")
+    assert result.code == 0
+    assert "Take care: 3 of its 3 sessions lie in the past, from 2020-12-01 on." in result.err
+    assert result.out.count("BEGIN:VEVENT") == 3
+    begun = datetime.now(UTC).date() - timedelta(days=2)
+    result = percuss("programmes", "export", "rising", "--start", f"{begun}", "--at", "00:00", "--zone", "UTC")
+    assert "Take care: 2 of its 3 sessions" in result.err
+
+
+def test_a_start_to_come_is_no_reason_to_take_care(percuss: Percuss) -> None:
+    result = percuss("programmes", "export", "rising", "--start", "2126-12-01", "--at", "19:00")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_a_programme_is_no_routine_and_is_told_where_its_routines_are(percuss: Percuss, tmp_path: Path) -> None:
+    result = percuss("routines", "export", "rising", str(tmp_path / "x.html"))
+    assert result.code == 8
+    assert "rising: is a programme, not a routine. `percuss programmes show rising` names its routines." in result.err
+    assert not (tmp_path / "x.html").exists()
 
 
 def test_a_programme_becomes_a_calendar(percuss: Percuss, tmp_path: Path) -> None:

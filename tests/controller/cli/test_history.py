@@ -252,6 +252,19 @@ def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], home: Path) 
     assert (home / "journal.sqlite").read_bytes() == before
 
 
+def test_an_export_is_what_its_name_says_or_what_format_says(tmp_path: Path) -> None:
+    write_session(("calves", "left", 60.0), started_utc=days_ago(1))
+    sheet, bare = tmp_path / "s.xlsx", tmp_path / "sessions"
+    done = history("export", str(sheet))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"What shall {sheet} be? Name it .csv or .json, or give --format." in done.stderr
+    assert not sheet.exists()
+    assert history("export", str(bare), "--format", "json").returncode == 0
+    assert "sessions" in json.loads(bare.read_text())
+    assert history("export", str(bare), "--force").returncode == 0
+    assert bare.read_text().startswith("session,")
+
+
 def test_a_day_that_no_clock_knows_is_refused() -> None:
     # Two hours ahead of UTC, where it is still the year nought.
     done = processes.percuss("history", "--since", "0001-01-01", TZ="EAST-2")

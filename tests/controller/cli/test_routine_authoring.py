@@ -81,7 +81,7 @@ def test_a_script_becomes_a_file(percuss: Percuss, home: Path) -> None:
     [
         (["Evening Legs"], 2, "is no name"),
         (["../mine"], 2, "is no name"),
-        (["sciatica-relief"], 8, "has the name of"),
+        (["sciatica-relief"], 2, "sciatica-relief is a routine of percuss. Take another name, or copy it"),
         (["mine", "--from", "sciatica-relif"], 8, "Did you mean 'sciatica-relief'?"),
         (["mine", "--script", "calvs"], 8, "script:1: column 1, 'calvs'"),
         (["mine", "--script", "neck"], 4, "is refused"),
@@ -97,6 +97,16 @@ def test_what_cannot_be_begun_is_told_and_nothing_is_written(
     assert (result.code, result.out) == (code, "")
     assert says in result.err
     assert not (home / "routines").exists()
+
+
+def test_a_name_of_ones_own_that_stands_in_another_file_is_told_with_that_file(percuss: Percuss, home: Path) -> None:
+    assert percuss("routines", "new", "mine").code == 0
+    other = home / "routines" / "evening.toml"
+    (home / "routines" / "mine.toml").rename(other)
+    result = percuss("routines", "new", "mine")
+    assert result.code == 2
+    assert f"mine is the name of your {other}" in result.err
+    assert not (home / "routines" / "mine.toml").exists()
 
 
 def test_a_file_that_is_there_is_left_as_it_is(percuss: Percuss, home: Path, tmp_path: Path) -> None:

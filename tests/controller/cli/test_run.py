@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -267,3 +268,32 @@ def test_a_simulated_timer_alone_goes_along_by_hand() -> None:
     happened = events(done.stdout)
     assert list(roles(happened)) == ["timer"]
     assert not any(one["is_driven"] for one in happened if one["event"] == "span_started")
+
+
+def test_a_massager_that_nothing_is_for_is_told_and_saw_nothing() -> None:
+    done = percuss("run", "--script", "stretch 5s", "--sim", "theragun-gen4", "--speed", SPEED)
+    assert done.returncode == 0, done.stderr
+    assert "Elite has nothing to do in this routine." in done.stderr
+    assert re.search(r"^What the simulator Elite saw \(\d+ frames received\): nothing was driven\.$", done.stdout, re.M)
+    assert "mean ppm" not in done.stdout
+
+
+def test_of_two_massagers_only_the_one_without_work_is_told() -> None:
+    sims = ("--sim", "theragun-gen4", "--sim", "theragun-gen4")
+    done = percuss("run", "--script", "calves:left 40% 20s", *sims, "--speed", SPEED)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "nothing to do" in line] == [
+        "Elite 2 has nothing to do in this routine."
+    ]
+
+
+def test_a_bare_number_is_seconds_on_the_command_line(guns: tuple[RunningSimulator, RunningSimulator]) -> None:
+    for text in ("901", "-2", "1e3", "\u0663", "nan", "2 2"):
+        refused = percuss("set", "one", "40%", "--for", text)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "--for" in refused.stderr
+    assert not [line for line in guns[0].recorded("rx") if (rpm_of(line["hex"]) or 0) > 0]
+    done = percuss("set", "one", "40%", "--for", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [one["duration_s"] for one in events(done.stdout) if one["event"] == "session_started"] == [2.0]
+    assert is_at_rest(guns[0])

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,9 +27,24 @@ def test_an_engaged_latch_says_since_when_and_how_to_clear_it() -> None:
     stop = latch.engaged()
     assert stop is not None
     assert json.loads(latch.latch_path().read_text()) == {"since_utc": stop.since_utc}
-    with pytest.raises(RefusedError, match=f"the emergency stop is in since {stop.since_utc[:19]}") as refused:
+    with pytest.raises(RefusedError, match=f"the emergency stop is in since {stop.since}") as refused:
         latch.require_clear()
     assert "percuss clear" in str(refused.value)
+
+
+def test_people_are_told_the_time_in_their_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")  # 5:30 ahead, all year
+    time.tzset()
+    try:
+        assert latch.EmergencyStop("2026-11-21T14:49:17+00:00").since == "2026-11-21 20:19 IST"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("text", ["an unknown time", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_no_clock_knows_is_told_as_it_stands(text: str) -> None:
+    assert latch.EmergencyStop(text).since == text
 
 
 def test_engaging_twice_and_clearing_once_leaves_it_clear() -> None:
