@@ -89,6 +89,7 @@ class Resting:
                     async with self._rest_writing:
                         await self._stopper.write()
                     continue
-                async with self._queue.turn():
+                # Without the gap: whoever waits behind it has a permission that runs.
+                async with self._queue.turn(keeps_gap=False):
                     for channel in [channel for channel in quiet if not self._obedience.asked[channel]]:
                         await self._queue.write(self._codec.encode(SetLevel(channel, Level(0))), self._queue.halts)

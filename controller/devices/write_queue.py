@@ -34,10 +34,10 @@ class WriteQueue:
         self._next_write_s = 0.0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, *, keeps_gap: bool = True) -> AsyncIterator[None]:
         """Wait until nobody else writes and the device bears the next write; nobody else writes meanwhile."""
         async with self._lock:
-            if self._next_write_s > self._clock.now():
+            if keeps_gap and self._next_write_s > self._clock.now():
                 await self._clock.sleep_until(self._next_write_s)
             yield
 
