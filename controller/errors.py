@@ -6,7 +6,8 @@
     ├── RefusedError                  asked for something outside the limits
     ├── FileError
     │   ├── RegistryError             the file of paired devices
-    │   └── ScreeningError            the file of the screening's answers
+    │   ├── ScreeningError            the file of the screening's answers
+    │   └── SettingsError             the settings of the service
     ├── JournalError                  the journal cannot be opened, read or written
     ├── TransportError                the link to a device
     │   ├── AdapterError              no radio, no D-Bus, no permission: trying again changes nothing
@@ -23,7 +24,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from firmware_profiles.errors import FileError, PercussError
+from firmware_profiles.plain_text import plain
 
 
 class RefusedError(PercussError):
@@ -36,6 +41,18 @@ class RegistryError(FileError):
 
 class ScreeningError(FileError):
     """The answers to the screening cannot be read or written."""
+
+
+class SettingsError(FileError):
+    """The settings of the service cannot be used. ``problems`` are the single ones where there are several."""
+
+    def __init__(self, what: str, *, path: Path, problems: Sequence[str] = (), fix: str = "") -> None:
+        super().__init__(what, path=path, fix=fix)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        """A line for each of them, below the first."""
+        return "\n".join([super().__str__(), *(f"  {plain(problem)}" for problem in self.problems)])
 
 
 class JournalError(PercussError):

@@ -20,57 +20,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from enum import IntEnum
 
 import click
 
-from controller import errors
 from controller.cli.output import leave_stdout, say
 from controller.events import Outcome
-from firmware_profiles.errors import FileError, FrameError, MatchError, PercussError, ValueRefusedError
-from routines.errors import PlanRefusedError
+from controller.exit_codes import Exit, exit_of_error
+from firmware_profiles.errors import PercussError
 
-
-class Exit(IntEnum):
-    """The exit codes of every command."""
-
-    DONE = 0
-    INTERNAL = 1
-    USAGE = 2
-    STOPPED = 3
-    REFUSED = 4
-    NOT_FOUND = 5
-    LINK_LOST = 6
-    DEVICE_FAULT = 7
-    BAD_FILE = 8
-    STOP_UNCONFIRMED = 9
-
-
-# The first class that fits counts, so the special ones come first.
-_BY_ERROR: tuple[tuple[type[PercussError], Exit], ...] = (
-    (PlanRefusedError, Exit.REFUSED),
-    (errors.RefusedError, Exit.REFUSED),
-    (errors.IdentityError, Exit.REFUSED),
-    (errors.GuardianError, Exit.REFUSED),
-    (errors.JournalError, Exit.BAD_FILE),
-    (FileError, Exit.BAD_FILE),
-    (ValueRefusedError, Exit.USAGE),
-    (FrameError, Exit.USAGE),
-    (MatchError, Exit.NOT_FOUND),
-    (errors.LinkLostError, Exit.LINK_LOST),
-    (errors.DeviceNotFoundError, Exit.NOT_FOUND),
-    (errors.DeviceBusyError, Exit.NOT_FOUND),
-    (errors.AdapterError, Exit.NOT_FOUND),
-    (errors.StopUnconfirmedError, Exit.STOP_UNCONFIRMED),
-    (errors.PairingError, Exit.DEVICE_FAULT),
-    (errors.DeviceFaultError, Exit.DEVICE_FAULT),
-    (errors.TransportError, Exit.NOT_FOUND),
-)
-
-
-def exit_of_error(problem: PercussError) -> Exit:
-    """The exit code of an error."""
-    return next((code for kind, code in _BY_ERROR if isinstance(problem, kind)), Exit.INTERNAL)
+__all__ = ["Exit", "exit_of_error", "exit_of_outcome", "tell"]
 
 
 def exit_of_outcome(outcome: Outcome) -> Exit:

@@ -6,11 +6,12 @@ device, and whoever wants to stop it knows whom to tell.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from controller.errors import DeviceBusyError
@@ -24,6 +25,9 @@ GUARDIAN_LOOKS = 500
 """How often at most, which is ten seconds, while the process that held it is dead and its guardian still stops."""
 
 
+_DRIVEN = "is driven by another percuss"
+
+
 def holds_folder() -> Path:
     """Where the files are."""
     return state_folder() / "holds"
@@ -35,40 +39,57 @@ def held(name: str, url: str) -> Iterator[int]:
 
     Raises DeviceBusyError that names the process which drives it already.
     """
-    path = holds_folder() / f"{_key(url)}.hold"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as problem:
-        what = f"cannot be taken: {problem.strerror}."
-        raise DeviceBusyError(what, where=str(path), fix="Make room there, or mend its permissions.") from problem
-    try:
-        if not _lock_patiently(file):
-            pid = _pid_in(file)
-            what = f"is driven by another percuss already (process {pid})." if pid else "is driven by another percuss."
-            raise DeviceBusyError(what, where=name, fix=f"Wait until it has ended, or stop it: `percuss stop {name}`.")
-        with suppress(OSError):  # a full disk: the lock alone keeps others away
-            os.truncate(file, 0)
-            os.lseek(file, 0, os.SEEK_SET)
-            os.write(file, str(os.getpid()).encode())
+    with held_file(_path(url), name, _DRIVEN, fix=_stop_it(name)) as file:
         yield file
-    finally:
-        os.close(file)
+
+
+@asynccontextmanager
+async def held_soon(name: str, url: str) -> AsyncIterator[int]:
+    """The same in an event loop, which goes on while a dead process's guardian still stops the device."""
+    with _opened(_path(url)) as file:
+        for is_taken in _tries(file):
+            if is_taken:
+                break
+            await asyncio.sleep(LOOK_S)
+        else:
+            raise _busy(file, name, _DRIVEN, fix=_stop_it(name))
+        _sign(file)
+        yield file
+
+
+@contextmanager
+def held_file(path: Path, name: str, taken: str, *, fix: str) -> Iterator[int]:
+    """Hold a file that stands for something, in the same way; ``taken`` says what is so while another holds it."""
+    with _opened(path) as file:
+        for is_taken in _tries(file):
+            if is_taken:
+                break
+            time.sleep(LOOK_S)
+        else:
+            raise _busy(file, name, taken, fix=fix)
+        _sign(file)
+        yield file
 
 
 def holder(url: str) -> int | None:
     """The process that drives a device now; 0 when it does not say which, None when there is none."""
-    return _holder(holds_folder() / f"{_key(url)}.hold")
+    return holder_of_file(_path(url))
 
 
 def holders() -> set[int]:
     """Every process that drives a device now."""
     folder = holds_folder()
-    found = (_holder(path) for path in folder.glob("*.hold")) if folder.is_dir() else ()
+    found = (holder_of_file(path) for path in folder.glob("*.hold")) if folder.is_dir() else ()
     return {pid for pid in found if pid}
 
 
-def _holder(path: Path) -> int | None:
+def left_behind() -> set[int]:
+    """Processes that are dead while something is still held for them: their guardian is stopping it."""
+    return {pid for pid in holders() if not _is_alive(pid)}
+
+
+def holder_of_file(path: Path) -> int | None:
+    """The process that holds a file now, as `holder` does for a device."""
     try:
         file = os.open(path, os.O_RDWR)
     except OSError:
@@ -87,6 +108,10 @@ def _pid_in(file: int) -> int:
         return 0
 
 
+def _path(url: str) -> Path:
+    return holds_folder() / f"{_key(url)}.hold"
+
+
 def _key(url: str) -> str:
     """The same for every way of writing one device: the options of a Bluetooth URL say only how to get there."""
     plain = url.partition("?")[0].rstrip("/").casefold() if url.startswith("ble://") else url
@@ -95,15 +120,47 @@ def _key(url: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:24]
 
 
-def _lock_patiently(file: int) -> bool:
-    """Somebody who only looks has the lock for a moment; the guardian of a dead process until it has stopped all."""
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as problem:
+        what = f"cannot be taken: {problem.strerror}."
+        raise DeviceBusyError(what, where=str(path), fix="Make room there, or mend its permissions.") from problem
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _tries(file: int) -> Iterator[bool]:
+    """Whether the lock was taken, try by try, until it was or there is no point; whoever tries waits in between.
+
+    Somebody who only looks has the lock for a moment; the guardian of a dead process until it has stopped all.
+    """
     for look in range(GUARDIAN_LOOKS):
-        if _lock(file):
-            return True
-        if look >= LOOKS and _is_alive(_pid_in(file)):
-            return False
-        time.sleep(LOOK_S)
-    return False
+        yield (is_taken := _lock(file))
+        if is_taken or (look >= LOOKS and _is_alive(_pid_in(file))):
+            return
+
+
+def _sign(file: int) -> None:
+    with suppress(OSError):  # a full disk: the lock alone keeps others away
+        os.truncate(file, 0)
+        os.lseek(file, 0, os.SEEK_SET)
+        os.write(file, str(os.getpid()).encode())
+
+
+def _busy(file: int, name: str, taken: str, *, fix: str) -> DeviceBusyError:
+    pid = _pid_in(file)
+    if pid == os.getpid():
+        return DeviceBusyError("is driven here already, or its guardian is still stopping it.", where=name, fix=fix)
+    return DeviceBusyError(f"{taken} already (process {pid})." if pid else f"{taken}.", where=name, fix=fix)
+
+
+def _stop_it(name: str) -> str:
+    return f"Wait until it has ended, or stop it: `percuss stop {name}`."
 
 
 def _is_alive(pid: int) -> bool:

@@ -13,7 +13,9 @@ from controller.guardian.watching import Guardian
 from controller.journal import open_journal
 from controller.registry import Registry
 from controller.safety import latch
+from controller.service.ownership import find_service
 from controller.service.simulation import running_simulators
+from controller.service.token import token_path
 from firmware_profiles import library as profile_library
 from firmware_profiles.errors import PercussError
 from firmware_profiles.folders import config_folder
@@ -36,6 +38,7 @@ async def examine() -> list[Finding]:
         *_serial_ports(),
         _virtual_bluetooth(),
         _configuration(),
+        _service(),
         _paired_devices(),
         _emergency_stop(),
         await _guardian(),
@@ -88,6 +91,14 @@ def _configuration() -> Finding:
     if os.access(there, os.W_OK):
         return Finding("configuration", True, f"{folder} can be written.")
     return Finding("configuration", False, f"{there} cannot be written.", f"Make it yours: sudo chown $USER {there}")
+
+
+def _service() -> Finding:
+    if (service := find_service()) is None:
+        return Finding("service", True, "none is running.")
+    if not service.url:
+        return Finding("service", True, f"process {service.pid} is just starting.")
+    return Finding("service", True, f"process {service.pid} serves {service.url}; its token is in {token_path()}.")
 
 
 def _paired_devices() -> Finding:

@@ -1,5 +1,6 @@
 """Who drives what, between real processes: the lock goes with the process, however that ends."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -140,6 +141,57 @@ def test_a_holder_that_does_not_say_who_it_is_holds_all_the_same() -> None:
             raise AssertionError("both hold it")
 
 
+DEAD = "999999999"
+"""No process has this number."""
+
+
+async def test_while_a_dead_process_s_guardian_still_stops_the_loop_goes_on() -> None:
+    with process(HOLD, GUN) as guardian:
+        assert said(guardian) == "held"
+        (file,) = holds.holds_folder().iterdir()
+        file.write_text(DEAD)
+
+        async def hold() -> int | None:
+            async with holds.held_soon("gun", GUN):
+                return holds.holder(GUN)
+
+        holding = asyncio.create_task(hold())
+        for _ in range(holds.LOOKS + 5):
+            await asyncio.sleep(holds.LOOK_S)
+            assert not holding.done()
+        guardian.kill()
+        assert await holding == os.getpid()
+    assert holds.holder(GUN) is None
+
+
+async def test_giving_up_while_a_guardian_still_stops_takes_nothing() -> None:
+    with process(HOLD, GUN) as guardian:
+        assert said(guardian) == "held"
+        (file,) = holds.holds_folder().iterdir()
+        file.write_text(DEAD)
+
+        async def hold() -> None:
+            async with holds.held_soon("gun", GUN):
+                raise AssertionError("both hold it")
+
+        holding = asyncio.create_task(hold())
+        await asyncio.sleep(holds.LOOK_S)
+        holding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await holding
+        guardian.kill()
+        guardian.wait(HANG_S)
+        assert holds.holder(GUN) is None
+
+
+async def test_in_a_loop_a_live_process_is_named_too() -> None:
+    with process(HOLD, GUN) as first:
+        assert said(first) == "held"
+        with pytest.raises(DeviceBusyError, match=f"process {first.pid}"):
+            async with holds.held_soon("gun", GUN):
+                raise AssertionError("both hold it")
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -240,3 +292,17 @@ def test_two_who_look_at_once_do_not_take_each_other_for_somebody_who_drives() -
         seen = [pid for _ in range(LOOKS) if (pid := holds.holder(GUN)) is not None]
         assert looker.poll() is None
     assert seen == [], f"{len(seen)} of {LOOKS} looks saw a holder, and nobody drives"
+
+
+def test_what_is_held_for_a_dead_process_is_left_behind_until_its_guardian_lets_go() -> None:
+    with process(HOLD, GUN) as other:
+        assert said(other) == "held"
+        assert holds.left_behind() == set()
+        dead = other.pid
+        other.kill()
+        other.wait()
+        assert holds.left_behind() == set()  # nobody guarded it
+    with holds.held("gun", GUN) as file:  # as a guardian keeps the lock of its dead parent
+        os.pwrite(file, f"{dead}\n".ljust(20).encode(), 0)
+        assert holds.left_behind() == {dead}
+    assert holds.left_behind() == set()
