@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from controller.sessions import Request
 
 KEYS = {
-    " ": Request.PAUSE,
+    " ": Request.TOGGLE,
     "s": Request.SKIP,
     "b": Request.BACK,
     "+": Request.STRONGER,

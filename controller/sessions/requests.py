@@ -24,10 +24,15 @@ from routines.timeline import Span
 
 
 class Request(Enum):
-    """What the person may ask for while a session runs."""
+    """What the person may ask for while a session runs.
+
+    ``PAUSE`` only ever brings to rest and ``RESUME`` only ever goes on, however often they come; ``TOGGLE`` is the one
+    key for both.
+    """
 
     PAUSE = auto()
     RESUME = auto()
+    TOGGLE = auto()
     SKIP = auto()
     BACK = auto()
     EXTRA = auto()
@@ -35,7 +40,7 @@ class Request(Enum):
     SOFTER = auto()
 
 
-GO_ON = frozenset({Request.PAUSE, Request.RESUME, Request.SKIP})
+GO_ON = frozenset({Request.RESUME, Request.TOGGLE, Request.SKIP})
 """What says "go on" where the session waits for a person."""
 
 
@@ -102,9 +107,9 @@ class Requests:
             course.is_waiting = False
             return course.index + 1
         match request:
-            case Request.PAUSE if not course.time.is_paused:
+            case Request.PAUSE | Request.TOGGLE if course.is_running:
                 await self.pause()
-            case Request.PAUSE | Request.RESUME if course.time.is_paused:
+            case Request.RESUME | Request.TOGGLE if course.time.is_paused:
                 # Where it stood; the motor ramps up again from rest.
                 course.time.resume()
                 self._pace.reload(span)

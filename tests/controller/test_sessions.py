@@ -355,7 +355,10 @@ async def test_a_move_can_wait_for_the_person() -> None:
     await stage.clock.advance(300.0)
     assert stage.told(KeyAwaited) == [KeyAwaited("go to calves")]
     assert stage.gun.rpm == 0
-    await stage.ask(Request.PAUSE)  # the space bar
+    await stage.ask(Request.PAUSE)
+    await stage.clock.advance(10.0)
+    assert stage.gun.rpm == 0, "it is at rest; a pause sets nothing going"
+    await stage.ask(Request.TOGGLE)  # the space bar
     await stage.clock.advance(1.5)
     assert stage.gun.rpm == 500
 

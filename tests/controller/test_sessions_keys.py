@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.cli.keys import KEYS
-from controller.events import IntensityChanged, RequestRefused, SessionEnded, SpanExtended, SpanStarted
+from controller.events import IntensityChanged, RequestRefused, SessionEnded, SessionPaused, SpanExtended, SpanStarted
 from controller.sessions import Request
 from firmware_profiles.units import Level
 from routines.timeline import Span
@@ -31,9 +31,9 @@ def why_not(stage: Stage) -> str:
     return refused.reason
 
 
-def test_every_request_has_a_key_but_for_going_on_which_is_the_key_that_pauses() -> None:
+def test_every_request_has_a_key_and_pausing_and_going_on_have_one_together() -> None:
     wanted = {
-        " ": Request.PAUSE,
+        " ": Request.TOGGLE,
         "s": Request.SKIP,
         "b": Request.BACK,
         "e": Request.EXTRA,
@@ -41,7 +41,7 @@ def test_every_request_has_a_key_but_for_going_on_which_is_the_key_that_pauses()
         "-": Request.SOFTER,
     }
     assert {key: KEYS[key] for key in wanted} == wanted
-    assert set(KEYS.values()) == set(Request) - {Request.RESUME}
+    assert set(KEYS.values()) == set(Request) - {Request.PAUSE, Request.RESUME}
 
 
 # ---- back ---------------------------------------------------------------------------------------------------------
@@ -227,6 +227,34 @@ async def test_resume_goes_on_and_never_pauses() -> None:
     await stage.ask(Request.PAUSE)
     await stage.ask(Request.RESUME)
     assert not stage.session.progress().is_paused
+
+
+async def test_pause_pauses_and_never_goes_on() -> None:
+    stage = await Stage([place("calves")]).begin()
+    await stage.clock.advance(10.0)
+    for _ in range(3):
+        await stage.ask(Request.PAUSE)
+        assert stage.session.progress().is_paused
+    await stage.clock.advance(60.0)
+    assert stage.gun.rpm == 0
+    assert stage.told(SessionPaused) == [SessionPaused("")]
+
+
+async def test_two_pauses_before_the_session_looks_are_one() -> None:
+    stage = await Stage([place("calves")]).begin()
+    await stage.clock.advance(10.0)
+    stage.session.request(Request.PAUSE)
+    await stage.ask(Request.PAUSE)
+    assert stage.session.progress().is_paused
+    assert stage.gun.rpm == 0
+
+
+async def test_the_space_bar_pauses_and_goes_on_in_turn() -> None:
+    stage = await Stage([place("calves")]).begin()
+    await stage.clock.advance(10.0)
+    for is_paused in (True, False, True):
+        await stage.ask(KEYS[" "])
+        assert stage.session.progress().is_paused is is_paused
 
 
 async def test_stronger_and_softer_say_so_where_nothing_is_driven() -> None:

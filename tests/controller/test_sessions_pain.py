@@ -111,7 +111,7 @@ async def test_a_session_waits_for_the_answer_with_the_motor_at_rest() -> None:
     assert ended.elapsed_s == pytest.approx(40.0), "the time that it waited does not count"
 
 
-@pytest.mark.parametrize("request_", [Request.PAUSE, Request.RESUME, Request.SKIP])
+@pytest.mark.parametrize("request_", [Request.TOGGLE, Request.RESUME, Request.SKIP])
 async def test_whoever_does_not_want_to_answer_goes_on(request_: Request) -> None:
     stage = await asking(place("calves"))
     await stage.ask(request_)
@@ -121,8 +121,8 @@ async def test_whoever_does_not_want_to_answer_goes_on(request_: Request) -> Non
     assert (await tell_after(stage)).outcome == "done"
 
 
-@pytest.mark.parametrize("request_", [Request.STRONGER, Request.EXTRA, Request.BACK])
-async def test_other_keys_are_no_answer(request_: Request) -> None:
+@pytest.mark.parametrize("request_", [Request.PAUSE, Request.STRONGER, Request.EXTRA, Request.BACK])
+async def test_other_requests_are_no_answer(request_: Request) -> None:
     stage = await asking(place("calves"))
     await stage.ask(request_)
     await stage.clock.advance(60.0)

@@ -112,7 +112,7 @@ class Happenings:
                 self._session.stop()
                 self._running.cancel()
             case _:
-                is_off = act.kind in {"pause", "skip", "back"}
+                is_off = act.kind in {"pause", "toggle", "skip", "back"}
                 if is_off and self._witness.place is not None and not self._is_paused:
                     self._witness.paused(f"the person asks for {act.kind}")
                 self._session.request(Request[act.kind.upper()])

@@ -50,7 +50,7 @@ FAULTS: Mapping[str, tuple[float, float]] = {
 }
 """Every fault, and from how short to how long it is."""
 
-ACTS = ("pause", "pause", "resume", "skip", "back", "extra", "stronger", "stronger", "softer", "stop", "pain")
+ACTS = ("pause", "toggle", "resume", "skip", "back", "extra", "stronger", "stronger", "softer", "stop", "pain")
 RARE_ACTS = ("nerve", "cancel")
 
 
@@ -227,7 +227,7 @@ def _draw_acts(rng: random.Random, duration_s: float) -> tuple[Act, ...]:
         at_s = rng.uniform(0.0, duration_s)
         kind = rng.choice(RARE_ACTS if rng.random() < 0.08 else ACTS)
         acts.append(Act(at_s, kind, rng.randint(0, 8)))
-        if kind == "pause" and rng.random() < 0.7:
+        if kind in {"pause", "toggle"} and rng.random() < 0.7:
             acts.append(Act(at_s + _log_uniform(rng, 0.05, 20.0), "resume"))
     # Whoever is asked how much it hurts answers one day.
     acts += [Act(rng.uniform(0.0, duration_s), "pain", rng.randint(0, 3)) for _ in range(2)]
