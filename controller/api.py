@@ -23,7 +23,7 @@ from controller.service.scanning import Found, ScanResult
 from controller.service.simulation import Simulator
 from controller.sessions import Request
 from controller.stopping import StopResult
-from firmware_profiles.capabilities import Role
+from firmware_profiles.capabilities import Role, Side
 from firmware_profiles.errors import PercussError
 from firmware_profiles.library import find_profile
 from firmware_profiles.matching import choose_profile
@@ -139,9 +139,11 @@ def script(text: str) -> Routine:
     return parse_routine_text(text.encode())
 
 
-def hold(percent: float, duration_s: float, *, region: str | None = None) -> Plan:
+def hold(percent: float, duration_s: float, *, region: str | None = None, side: Side | None = None) -> Plan:
     """One intensity for some seconds. Without a ``region``, for simulators only, the strictest limits of all hold."""
-    return lambda devices, bounds: planner.plan_hold(percent, duration_s, devices, region=region, bounds=bounds)
+    return lambda devices, bounds: planner.plan_hold(
+        percent, duration_s, devices, region=region, side=side, bounds=bounds
+    )
 
 
 def plan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from firmware_profiles.capabilities import Place
 
@@ -249,5 +249,19 @@ class Announcer:
 
 def event_json(event: Event) -> dict[str, Any]:
     """An event as plain values, with its name in snake case under ``event``."""
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    return {"event": name, **asdict(event)}
+    return {"event": _name(type(event)), **asdict(event)}
+
+
+def event_of(name: str, values: Mapping[str, Any]) -> Event | None:
+    """The event that `event_json` told; None for a name that is none. Raises ValueError for other values."""
+    from pydantic import TypeAdapter
+
+    kind = next((kind for kind in get_args(Event) if _name(kind) == name), None)
+    if kind is None:
+        return None
+    event: Event = TypeAdapter(kind).validate_python(values)
+    return event
+
+
+def _name(kind: type[Event]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()

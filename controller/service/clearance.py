@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from controller import screening
 from controller.errors import DeviceNotFoundError, StopUnconfirmedError
 from controller.events import Listener
-from controller.journal import Journal, UnfinishedSession
+from controller.journal import Journal, UnfinishedSession, open_existing
 from controller.registry import Registry
 from controller.safety import holds
 from controller.service.binding import Bindings, bind_paired, touches_a_body
 from controller.service.emergency import stop_devices
+from controller.service.threads import in_thread
 from firmware_profiles.errors import PercussError
 from routines.bounds import Bound
 from routines.dose import COUNTS_FROM_S, bounds_today
@@ -54,6 +56,28 @@ def bounds_of_the_day(bindings: Bindings, journal: Journal, *, is_screened: bool
     )
 
 
+async def settle_now(*, emit: Listener) -> list[LeftOver]:
+    """The same for a program that has just begun; a guardian that still stops what it guarded is waited for.
+
+    Raises as `settle_left_overs` does. Without a journal there is nothing, and none is made.
+    """
+    journal = open_existing()
+    if journal is None:
+        return []
+    try:
+        for _ in range(holds.GUARDIAN_LOOKS):
+            if not holds.left_behind():
+                break
+            await asyncio.sleep(holds.LOOK_S)
+        return await settle_left_overs(journal, emit=emit)
+    finally:
+        journal.close()
+
+
+_GUARDED = {
+    "confirmed": "the guardian stopped it (confirmed)",
+    "cannot_report": "the guardian sent Stop to it; it cannot say whether it stopped, so look at it",
+}
 _STOPPED = {
     "confirmed": "it was stopped now (confirmed)",
     "cannot_report": "Stop was sent to it now; it cannot say whether it stopped, so look at it",
@@ -66,16 +90,14 @@ async def settle_left_overs(journal: Journal, *, emit: Listener) -> list[LeftOve
     What the guardian saw stop is not stopped again. Raises JournalError, and StopUnconfirmedError for a device that
     does not confirm that it stops: then nothing new may start.
     """
-    words = journal.take_guardian_log()
+    words = await in_thread(journal.take_guardian_log)
     running = holds.holders() - {os.getpid()}  # in a container every process may have the same number
     settled = []
-    for session in journal.unfinished():
+    for session in await in_thread(journal.unfinished):
         if session.pid in running:
             continue
         stops = {
-            word.device: f"the guardian stopped it ({word.proof})"
-            for word in words
-            if word.pid == session.pid and word.proof != "unconfirmed"
+            word.device: _GUARDED[word.proof] for word in words if word.pid == session.pid and word.proof in _GUARDED
         }
         for name in session.devices.values():
             if name not in stops:

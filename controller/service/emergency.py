@@ -13,15 +13,24 @@ from controller.devices import Device
 from controller.errors import DeviceFaultError
 from controller.events import Listener
 from controller.safety import holds, latch
-from controller.service.binding import Binding
+from controller.service import ownership
+from controller.service.binding import Binding, bind_paired
 from controller.stopping import STOP_BUDGET_S, StopResult
 from controller.transports import open_url
 from firmware_profiles.errors import PercussError
+
+BY_A_PROCESS = "another process asked for it, such as `percuss stop`"
 
 LET_GO_S = STOP_BUDGET_S + 2.0
 """Real seconds that the process which drives a device has to stop it and let go of it."""
 
 LOOK_S = 0.02
+
+SESSION_STOP = getattr(signal, "SIGUSR1", signal.SIGTERM)
+"""What tells the service to stop its session and to live on; where there is no such signal, it ends with the session.
+
+A signal, and not a request: it needs nothing of the doors, which may be flooded or stuck.
+"""
 
 
 def stop_sessions() -> set[int]:
@@ -43,6 +52,17 @@ async def stop_devices(bindings: Iterable[Binding], *, emit: Listener) -> dict[s
     told = {pid for binding in targets if (pid := holds.holder(binding.url)) and pid != os.getpid() and _tell(pid)}
     results = await asyncio.gather(*(_stop(binding, is_driven=bool(told), emit=emit) for binding in targets))
     return {binding.name: result for binding, result in zip(targets, results, strict=True)}
+
+
+async def stop_named(names: Iterable[str], *, emit: Listener) -> dict[str, StopResult | PercussError]:
+    """The same for paired devices by name; one that cannot be understood keeps no other from being stopped."""
+    bindings, unbound = list[Binding](), dict[str, StopResult | PercussError]()
+    for name in names:
+        try:
+            bindings.append(bind_paired(name))
+        except PercussError as problem:
+            unbound[name] = problem
+    return {**await stop_devices(bindings, emit=emit), **unbound}
 
 
 async def _stop(binding: Binding, *, is_driven: bool, emit: Listener) -> StopResult | PercussError:
@@ -75,7 +95,7 @@ async def _stop(binding: Binding, *, is_driven: bool, emit: Listener) -> StopRes
 
 def _tell(pid: int) -> bool:
     try:
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, SESSION_STOP if pid == ownership.service_pid() else signal.SIGTERM)
     except OSError:
         return False
     return True
@@ -91,7 +111,6 @@ def is_engaged() -> bool:
     return latch.engaged() is not None
 
 
-def clear() -> str | None:
-    """Let things start again, on purpose; since when they could not, for people, None when they could."""
-    stop = latch.clear()
-    return None if stop is None else stop.since
+def clear() -> latch.EmergencyStop | None:
+    """Let things start again, on purpose; the stop that kept them from it, None when nothing did."""
+    return latch.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 from controller.errors import RefusedError, StopUnconfirmedError
 from controller.events import Event, SessionEnded
@@ -118,7 +119,14 @@ class LiveSession:
         return await asyncio.shield(self._task)
 
 
-async def see_over(task: asyncio.Task[SessionEnded], live: LiveSession | None, why: str) -> None:
+class Stoppable(Protocol):
+    """What can be told to stop."""
+
+    def stop(self, reason: str = ...) -> object:
+        """Stop now."""
+
+
+async def see_over(task: asyncio.Task[SessionEnded], live: Stoppable | None, why: str) -> None:
     """End a session, or give up one that has not begun, and wait until everything is over.
 
     Being cancelled does not break that off. Raises StopUnconfirmedError.

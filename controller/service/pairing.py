@@ -54,7 +54,7 @@ async def pair(
     except ValueError as problem:
         raise ValueRefusedError(str(problem), where=name, fix="Give it as --parameter NAME=VALUE.") from problem
     device = Device(name, profile, open_url(url, profile, passkey=passkey), clock=SystemClock(), emit=emit)
-    with holds.held(name, url):  # a session that drives it is not disturbed
+    async with holds.held_soon(name, url):  # a session that drives it is not disturbed
         return await _pair(device, url, name, registry, parameters or {}, bond=bond)
 
 
@@ -80,10 +80,10 @@ async def _pair(
     return Paired(name, profile, url, identity, stopped)
 
 
-def forget(name: str, registry: Registry | None = None) -> None:
+async def forget(name: str, registry: Registry | None = None) -> None:
     """Drop a paired device. Raises DeviceNotFoundError, and DeviceBusyError while a session drives it."""
     registry = registry or Registry()
-    with holds.held(name, registry.find(name).url):  # by its name it can be stopped
+    async with holds.held_soon(name, registry.find(name).url):  # by its name it can be stopped
         registry.forget(name)
 
 

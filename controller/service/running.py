@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from controller.clock import Clock, SystemClock
@@ -18,9 +19,11 @@ from controller.guardian.watching import Guardian
 from controller.journal import SessionRecord, open_journal
 from controller.safety import holds, latch
 from controller.safety.supervisor import Supervisor
+from controller.service import ownership
 from controller.service.binding import Binding, Bindings, capabilities, touches_a_body
 from controller.service.clearance import LeftOver, bounds_of_the_day, settle_left_overs
 from controller.service.live import EventLog, LiveSession, check_pain, see_over
+from controller.service.threads import in_thread
 from controller.sessions import Session
 from controller.timekeeping import OwnTimer, RoutineTimer
 from controller.transports import open_url
@@ -58,6 +61,27 @@ class Planned:
 
 Preparation = LeftOver | Planned
 """What is told while a session is prepared: sessions that were left over, then the plan."""
+
+
+def preparation_json(preparation: Preparation) -> dict[str, Any]:
+    """What is told, as plain values under ``event``: ``left_over`` or ``planned``.
+
+    ``today`` are the reasons of the day's limits, ``devices`` the names by role, ``idle`` those with nothing to do.
+    """
+    match preparation:
+        case LeftOver(session=session, stops=stops):
+            started_utc = session.started_utc.isoformat(timespec="seconds")
+            return {"event": "left_over", "routine": session.routine, "started_utc": started_utc, "stops": dict(stops)}
+        case Planned(plan=plan, devices=devices, bounds=bounds):
+            driven = {drive.role for span in plan.spans for drive in span.drives}
+            return {
+                "event": "planned",
+                "routine": plan.routine,
+                "duration_s": plan.duration_s,
+                "today": list(dict.fromkeys(bound.reason for bound in bounds if bound.cap is not None)),
+                "devices": dict(devices),
+                "idle": [devices[role] for role in MASSAGERS if role in devices and role not in driven],
+            }
 
 
 def plan_for(plan: Plan, bindings: Bindings) -> Timeline:
@@ -125,29 +149,34 @@ async def _run(
     begin: Callable[[Session, Timeline], LiveSession],
 ) -> SessionEnded:
     able = capabilities(bindings)
-    with ExitStack() as stack:
+    # A simulator that was started for this session belongs to nobody else.
+    ownership.require_own(binding.name for binding in bindings.values() if binding.expected is not None)
+    async with AsyncExitStack() as stack:
         # First: whoever engages the emergency stop from now on sees this process among those to be told.
-        locks = [stack.enter_context(holds.held(binding.name, binding.url)) for binding in bindings.values()]
+        locks = [await stack.enter_async_context(holds.held_soon(each.name, each.url)) for each in bindings.values()]
         latch.require_clear()
-        journal = open_journal()
+        journal = await in_thread(open_journal)
         stack.callback(journal.close)
         for left_over in await settle_left_overs(journal, emit=log.add):
             tell(left_over)
         try:
-            bounds = bounds_of_the_day(bindings, journal)
+            bounds = await in_thread(lambda: bounds_of_the_day(bindings, journal))
             timeline = plan(able, _for_massagers(bounds, bindings))
             _check_places(timeline, bindings)
         except (RefusedError, PlanRefusedError) as refusal:
-            journal.note_refusal(str(refusal))
+            said = str(refusal)
+            await in_thread(lambda: journal.note_refusal(said))
             raise
         tell(Planned(timeline, {role: binding.name for role, binding in bindings.items()}, bounds))
-        record = journal.begin(
+        begin_record = partial(
+            journal.begin,
             routine=timeline.routine,
             devices={role: (binding.name, binding.profile.id) for role, binding in bindings.items()},
             is_simulated=not touches_a_body(bindings),
             planned_s=timeline.duration_s,
             speed=wishes.speed,
         )
+        record = await in_thread(begin_record)
         running = _Running(timeline, bindings, bounds, wishes, record, log.add)
         try:
             ended = await running.run(begin, locks)
@@ -155,11 +184,11 @@ async def _run(
             if not running.has_begun:
                 what = str(problem) or type(problem).__name__
                 ended_utc = datetime.now(UTC)
-                journal.close_unfinished(record.id, reason=what, ended_utc=ended_utc, outcome="not_started")
+                close = partial(journal.close_unfinished, record.id, reason=what, ended_utc=ended_utc)
+                await in_thread(partial(close, outcome="not_started"))
             raise
         finally:
-            # In a thread: a disk that hangs must not keep anything waiting here.
-            await asyncio.to_thread(record.close)
+            await in_thread(record.close)
         if record.failure is not None:
             raise record.failure
         return ended
