@@ -1,0 +1,67 @@
+"""Devices over HTTP: found, paired, listed, forgotten, on real simulators."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from controller import api
+from tests.controller.http.serving import served
+from tests.helpers.processes import simulator
+
+
+async def test_a_device_is_found_paired_listed_and_forgotten(tmp_path: Path) -> None:
+    with simulator(tmp_path, "nlr-hf8") as pad:
+        async with served() as door:
+            seen = (await door.client.post("/api/v1/scan", json={"for_s": 0.5})).json()
+            found = next(each for each in seen["found"] if each["url"] == pad.url)
+            assert (found["profile"], found["is_simulated"]) == ("nlr-hf8", True)
+            wish = {"target": pad.url, "profile": "nlr-hf8", "name": "pad"}
+            paired = await door.client.post("/api/v1/pair", json=wish)
+            assert paired.status_code == 201, paired.text
+            assert paired.json()["name"] == "pad"
+            assert paired.json()["proof"] in {"confirmed", "cannot_report"}
+            (listed,) = (await door.client.get("/api/v1/devices")).json()["devices"]
+            assert (listed["name"], listed["profile"], listed["roles"]) == ("pad", "nlr-hf8", ["massager"])
+            assert "parameters" not in listed
+            kinds = [one.kind for one in door.station.happenings.after(0, most=100)]  # type: ignore[union-attr]
+            assert kinds == ["paired"]
+            assert (await door.client.delete("/api/v1/devices/pad")).json() == {"name": "pad"}
+            assert api.devices() == {}
+            gone = await door.client.delete("/api/v1/devices/pad")
+            assert (gone.status_code, gone.json()["type"]) == (404, "not_found")
+
+
+async def test_nothing_is_kept_of_a_device_that_does_not_answer() -> None:
+    async with served() as door:
+        wish = {"target": "socket://127.0.0.1:1", "profile": "nlr-hf8"}
+        answer = await door.client.post("/api/v1/pair", json=wish)
+        assert (answer.status_code, answer.json()["type"]) == (404, "not_found")
+        assert api.devices() == {}
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {},
+        {"target": ""},
+        {"target": "x" * 301},
+        {"target": "x", "name": "../x"},
+        {"target": "x", "name": "a b"},
+        {"target": "x", "profile": "../theragun"},
+        {"target": "x", "more": 1},
+    ],
+)
+async def test_a_wish_that_makes_no_sense_is_refused(wish: dict[str, object]) -> None:
+    async with served() as door:
+        answer = await door.client.post("/api/v1/pair", json=wish)
+        assert (answer.status_code, answer.json()["type"]) == (422, "usage")
+
+
+async def test_two_do_not_search_at_once() -> None:
+    async with served() as door:
+        answers = await asyncio.gather(*(door.client.post("/api/v1/scan", json={"for_s": 0.3}) for _ in range(3)))
+        assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+        assert (await door.client.post("/api/v1/scan", json={"for_s": 0.1})).status_code == 200
