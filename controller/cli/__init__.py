@@ -18,6 +18,7 @@ from controller.cli.programmes import programmes
 from controller.cli.routine_files import routines
 from controller.cli.run import demo, run, set_level
 from controller.cli.screening import screening
+from controller.cli.serve import serve
 from controller.cli.simulate import simulate
 from controller.cli.sniffing import sniff
 from controller.cli.stop import clear, stop
@@ -37,7 +38,7 @@ def percuss() -> None:
 
 _COMMANDS = (
     *(scan, pair, devices, forget, run, set_level, stop, clear, screening, history),
-    *(routines, programmes, profiles, simulate, sniff, probe, doctor, demo, completion),
+    *(serve, routines, programmes, profiles, simulate, sniff, probe, doctor, demo, completion),
 )
 for _command in _COMMANDS:
     percuss.add_command(_command)

@@ -1,0 +1,232 @@
+"""The files that start the service with the computer: what they say is so, and what they start is stopped well."""
+
+from __future__ import annotations
+
+import json
+import os
+import plistlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator
+from tests.system.test_service import LONG, SPEED, is_at_rest, service, wait_for_motion, wait_for_rest
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "docs/deploy"
+PROGRAM = Path(sys.executable).parent / "percuss"
+STOP_S = 20.0
+"""How long a stop may take that the device does not confirm: ten seconds, and as much again for what is around it."""
+
+
+@pytest.fixture
+def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
+    with simulator(tmp_path, "theragun-gen4", "--speed", str(SPEED)) as device:
+        assert percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun").returncode == 0
+        yield device
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A home folder in which percuss is where pipx and uv put it."""
+    folder = tmp_path / "person"
+    (folder / ".local/bin").mkdir(parents=True)
+    (folder / ".local/bin/percuss").symlink_to(PROGRAM)
+    return folder
+
+
+# ---- systemd -------------------------------------------------------------------------------------------------------
+
+
+def unit() -> ConfigParser:
+    parser = ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(DEPLOY / "percuss.service", encoding="utf-8")
+    return parser
+
+
+def test_the_unit_starts_the_service_and_leaves_the_guardian_alone() -> None:
+    told = unit()["Service"]
+    program, *words = shlex.split(told["ExecStart"])
+    assert program == "%h/.local/bin/percuss"
+    assert words == ["serve"]
+    # systemd.kill(5): by default everything that a service has started is killed with it.
+    assert told["KillMode"] == "process"
+    # sd_notify(3): what test_systemd_hears_that_it_is_ready_lives_and_ends hears.
+    assert (told["Type"], told["NotifyAccess"]) == ("notify", "main")
+    assert float(told["WatchdogSec"]) > 0
+    assert float(told["TimeoutStopSec"]) > STOP_S
+    assert unit()["Install"]["WantedBy"] == "default.target"
+
+
+def test_systemd_itself_finds_nothing_wrong_with_the_unit(installed: Path, tmp_path: Path) -> None:
+    """Where there is systemd; elsewhere the file is the same."""
+    if (analyze := shutil.which("systemd-analyze")) is not None:
+        environment = {**os.environ, "HOME": str(installed), "XDG_RUNTIME_DIR": str(tmp_path)}
+        path = DEPLOY / "percuss.service"
+        verify = [analyze, "verify", "--user", "--man=no", str(path)]
+        done = subprocess.run(verify, env=environment, capture_output=True, text=True, timeout=HANG_S, check=False)
+        assert (done.returncode, "percuss.service" in done.stderr) == (0, False), done.stderr
+
+
+# ---- launchd -------------------------------------------------------------------------------------------------------
+
+
+def agent() -> dict[str, object]:
+    told: dict[str, object] = plistlib.loads((DEPLOY / "org.percuss.plist").read_bytes())
+    return told
+
+
+def test_the_agent_leaves_the_guardian_alone() -> None:
+    told = agent()
+    assert told["Label"] == "org.percuss"
+    # launchd.plist(5): else what is left of the process group is killed with the job.
+    assert told["AbandonProcessGroup"] is True
+    assert (told["RunAtLoad"], told["KeepAlive"]) == (True, True)
+    assert isinstance(told["ExitTimeOut"], int)
+    assert told["ExitTimeOut"] > STOP_S
+
+
+def test_what_the_agent_starts_is_the_service_itself(home: Path, gun: RunningSimulator, installed: Path) -> None:
+    """The signal of launchd goes to the process that it started: that must be percuss, not a shell around it."""
+    command = agent()["ProgramArguments"]
+    assert isinstance(command, list)
+    bare = {"HOME": str(installed), "PATH": "/usr/bin:/bin", "PERCUSS_HTTP__PORT": "0"}
+    with service(home, command=command, **bare) as running:
+        running.post("session", LONG)
+        wait_for_motion(gun)
+        assert running.end(signal.SIGTERM) == 0
+        assert is_at_rest(gun)
+    # In a folder that is the person's own, where nobody else can have laid a link.
+    assert "the service has ended" in (installed / "Library/Logs/percuss.log").read_text()
+
+
+# ---- container -----------------------------------------------------------------------------------------------------
+
+
+def steps(word: str) -> list[str]:
+    """What follows one word of the Containerfile, without comments, each with the lines that it goes on over."""
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#")).replace("\\\n", " ")
+    return [line.removeprefix(f"{word} ") for line in lines.splitlines() if line.startswith(f"{word} ")]
+
+
+def entrypoint() -> list[str]:
+    [said] = steps("ENTRYPOINT")
+    words: list[str] = json.loads(said)
+    return words
+
+
+def test_the_container_installs_what_there_is() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = re.search(r"/src\[([a-z,]+)\]", " ".join(steps("RUN")))
+    assert found is not None
+    extras = set(found[1].split(","))
+    assert extras <= set(project["optional-dependencies"])
+    assert extras >= {"serve", "mqtt"}
+    images = [image.split()[0] for image in steps("FROM")]
+    assert len(set(images)) == 1, "what is built in one runs in the other"
+    assert images[0] == "docker.io/library/python:3.13-slim"
+    assert "Programming Language :: Python :: 3.13" in project["classifiers"]
+    assert steps("USER") == ["percuss"]
+
+
+def in_container() -> dict[str, str]:
+    """The environment of the Containerfile, with this computer's percuss, home and a free port."""
+    [said] = steps("ENV")
+    told = dict(word.split("=", 1) for word in said.split())
+    assert set(told) == {"PATH", "PERCUSS_HOME", "PERCUSS_HTTP__HOST", "PERCUSS_LOG__FORMAT"}
+    told["PATH"] = f"{PROGRAM.parent}:/usr/bin:/bin"
+    return {**told, "PERCUSS_HOME": os.environ["PERCUSS_HOME"], "PERCUSS_HTTP__PORT": "0"}
+
+
+def reachable(url: str) -> str:
+    return url.replace("0.0.0.0", "127.0.0.1")
+
+
+def test_a_container_that_is_stopped_stops_the_motor_first(home: Path, gun: RunningSimulator) -> None:
+    assert steps("STOPSIGNAL") == ["SIGTERM"]
+    with service(home, command=entrypoint(), **in_container()) as running:
+        running.client.base_url = reachable(running.url)
+        running.post("session", LONG)
+        wait_for_motion(gun)
+        assert running.end(signal.SIGTERM) == 0
+        assert is_at_rest(gun)
+
+
+def test_a_container_outlives_its_service_until_the_guardian_has_stopped_the_motor(
+    home: Path, gun: RunningSimulator
+) -> None:
+    with service(home, command=entrypoint(), **in_container()) as running:
+        running.client.base_url = reachable(running.url)
+        running.post("session", LONG)
+        wait_for_motion(gun)
+        os.kill(json.loads((home / "service.json").read_text())["pid"], signal.SIGKILL)
+        wait_for_rest(gun)
+        assert running.process.poll() is None, "the container would have taken the guardian with it"
+        assert running.process.wait(HANG_S) == 128 + signal.SIGKILL
+
+
+def test_the_health_check_of_the_container_knows_whether_the_service_lives(home: Path) -> None:
+    [said] = steps("HEALTHCHECK")
+    command: list[str] = json.loads(said[said.index("CMD ") + len("CMD ") :])
+    assert "127.0.0.1:8642" in command[-1]
+    assert steps("EXPOSE") == ["8642"]
+    with service(home, **in_container()) as running:
+        port = running.url.rsplit(":", 1)[1]
+        check = [sys.executable, *command[1:-1], command[-1].replace("8642", port)]
+        assert subprocess.run(check, timeout=HANG_S, check=False).returncode == 0
+        assert running.end(signal.SIGTERM) == 0
+        done = subprocess.run(check, timeout=HANG_S, check=False, capture_output=True)
+        assert done.returncode != 0
+
+
+# ---- without the packages ------------------------------------------------------------------------------------------
+
+MISSING = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"fastapi", "uvicorn", "sse_starlette", "prometheus_client", "pydantic_settings", "segno"},
+        {"fastapi"},
+        {"pydantic_settings"},
+        {"aiomqtt"},
+    ],
+    ids=["all of it", "fastapi", "settings", "mqtt"],
+)
+def test_without_what_it_needs_the_service_says_what_to_install(home: Path, tmp_path: Path, missing: set[str]) -> None:
+    (home / "service.toml").write_text('[mqtt]\nhost = "127.0.0.1"\n')
+    (tmp_path / "sitecustomize.py").write_text(MISSING.format(names=missing))
+    refused = percuss("serve", "--port", "0", PYTHONPATH=str(tmp_path))
+    assert refused.returncode == 2, refused.stderr
+    said = re.search(r"the service needs more \((\w+)\): pip install 'percuss\[serve,mqtt\]'", refused.stderr)
+    assert said is not None, refused.stderr
+    assert said[1] in missing
+    assert "Traceback" not in refused.stderr
+    assert percuss("devices", PYTHONPATH=str(tmp_path)).returncode == 0, "everything else is as it was"
+
+
+def test_without_mqtt_in_its_settings_the_service_needs_none(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(MISSING.format(names={"aiomqtt"}))
+    with service(home, PYTHONPATH=str(tmp_path)) as running:
+        assert running.client.get("/api/v1/health").status_code == 200
