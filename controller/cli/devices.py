@@ -14,6 +14,7 @@ from controller.cli.output import print_json, print_table, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from controller.registry import PairedDevice
     from controller.service.scanning import Found, ScanResult
     from firmware_profiles.schema import Profile
 
@@ -155,9 +156,7 @@ def pair(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def devices(as_json: bool) -> None:
     """List the paired devices."""
-    from controller.registry import Registry
-
-    paired = Registry().devices()
+    paired = _paired()
     if as_json:
         print_json({name: device.model_dump(exclude={"parameters"}) for name, device in paired.items()})
     elif not paired:
@@ -174,10 +173,23 @@ def devices(as_json: bool) -> None:
 @click.argument("name", shell_complete=complete_devices)
 def forget(name: str) -> None:
     """Forget a paired device."""
+    import asyncio
+
     from controller.service import pairing
 
-    pairing.forget(name)
+    asyncio.run(pairing.forget(name))
     say(f"{name} is forgotten.")
+
+
+def _paired() -> dict[str, PairedDevice]:
+    """The paired devices, as the service tells them where one runs."""
+    import asyncio
+
+    from controller.cli.through_service.client import paired_devices, running_service
+    from controller.registry import Registry
+
+    service = running_service()
+    return Registry().devices() if service is None else asyncio.run(paired_devices(service))
 
 
 def _scan(timeout_s: float, adapter: str | None) -> ScanResult:

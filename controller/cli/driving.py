@@ -8,52 +8,48 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import click
 
-from controller import api
 from controller.cli.exits import Exit
 from controller.cli.guided import REFRESH_S, Display, make_display
 from controller.cli.keys import KEYS, NERVE_SIGN, PAIN_KEYS, QUIT, keys_heard, restore_terminal
+from controller.cli.opening import Driven, Hold, opened
 from controller.cli.output import print_json, say
-from controller.cli.roles import parts
 from controller.events import Event, SessionEnded, event_json
 from controller.service.binding import Bindings, touches_a_body
-from controller.service.clearance import LeftOver
-from controller.service.running import Planned, Preparation, Wishes
+from controller.service.emergency import BY_A_PROCESS
+from controller.service.running import Wishes
 from controller.sessions import BY_THE_PERSON
-from firmware_profiles.capabilities import MASSAGERS
+from routines.loader import Routine
 
 TEN_S = 0.7
 """Real seconds after the key 1 in which a 0 makes it ten."""
-
-BY_A_PROCESS = "another process asked for it, such as `percuss stop`"
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGQUIT", "SIGTSTP")
 """Ctrl-Z too: a suspended program could not stop the motor."""
 
 
 async def drive(
-    what: api.What, bindings: Bindings, wishes: Wishes, *, as_json: bool = False, sound: bool = True
+    what: Routine | Hold, bindings: Bindings, wishes: Wishes, *, as_json: bool = False, sound: bool = True
 ) -> tuple[SessionEnded, Sequence[Event]]:
     """Run a session with everything a person needs around it; how it ended, and all that happened.
 
-    The first Ctrl-C (or SIGTERM, SIGHUP, or a reader that goes away) stops the motor, a second one quits.
+    The service runs it where there is one, since the paired devices are its own; else it runs here. The first Ctrl-C
+    (or SIGTERM, SIGHUP, or a reader that goes away) stops the motor, a second one quits.
     """
     driving = _Driving(make_display(is_quiet=as_json, sound=sound), as_json=as_json)
     with driving.signals_caught(), keys_heard(driving.key) as has_keys:
+        wishes = replace(
+            wishes,
+            asks_pain=wishes.asks_pain and has_keys and touches_a_body(bindings) and not as_json,
+            waits_for_key=wishes.waits_for_key and has_keys,
+            can_be_resumed=has_keys,
+        )
         refreshing = asyncio.create_task(driving.refresh())
         try:
-            async with api.session(
-                what,
-                **parts(bindings),
-                speed=wishes.speed,
-                pain_before=wishes.pain_before,
-                asks_pain=wishes.asks_pain and has_keys and touches_a_body(bindings) and not as_json,
-                waits_for_key=wishes.waits_for_key and has_keys,
-                can_be_resumed=has_keys,
-                tell=_say_preparation,
-            ) as session:
+            async with opened(what, bindings, wishes) as session:
                 driving.begin(session)
                 async for event in session.events():
                     driving.emit(event)
@@ -66,28 +62,11 @@ async def drive(
             driving.end()
 
 
-def _say_preparation(preparation: Preparation) -> None:
-    match preparation:
-        case LeftOver(session, stops):
-            say(f"The session {session.routine} of {session.started_utc:%Y-%m-%d %H:%M} UTC ended without a word.")
-            for name, what in stops.items():
-                say(f"  {name}: {what}.")
-        case Planned(plan, devices, bounds):
-            for reason in dict.fromkeys(bound.reason for bound in bounds if bound.cap is not None):
-                say(f"Today: {reason}.")
-            driven = {drive.role for span in plan.spans for drive in span.drives}
-            for role in MASSAGERS:
-                if role in devices and role not in driven:
-                    say(f"{devices[role]} has nothing to do in this routine.")
-            if devices:
-                say(f"connecting to {', '.join(devices.values())} …")
-
-
 class _Driving:
     def __init__(self, display: Display, *, as_json: bool) -> None:
         self._display = display
         self._as_json = as_json
-        self._session: api.LiveSession | None = None
+        self._session: Driven | None = None
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._is_stopping = False
@@ -95,7 +74,7 @@ class _Driving:
         self._interrupts = 0
         self._output_is_open = True
 
-    def begin(self, session: api.LiveSession) -> None:
+    def begin(self, session: Driven) -> None:
         self._session = session
         self._guarded(lambda: self._display.begin(session))
         if self._is_stopping:
@@ -119,7 +98,7 @@ class _Driving:
         elif self._session is not None and (request := KEYS.get(key.lower())) is not None:
             self._session.request(request)
 
-    def _tell_pain(self, session: api.LiveSession, score: int) -> None:
+    def _tell_pain(self, session: Driven, score: int) -> None:
         """Take a digit; after a 1 a 0 may follow, which makes ten."""
         was_one, self._one = self._one, None
         if was_one is not None:
@@ -133,7 +112,7 @@ class _Driving:
         else:
             session.tell_pain(score)
 
-    def _tell_one(self, session: api.LiveSession) -> None:
+    def _tell_one(self, session: Driven) -> None:
         self._one = None
         session.tell_pain(1)
 

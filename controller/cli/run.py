@@ -113,8 +113,8 @@ def set_level(name: str, intensity: str, duration: str, region: str | None, as_j
     """
     import asyncio
 
-    from controller import api
     from controller.cli.driving import drive
+    from controller.cli.opening import Hold
     from controller.cli.screening import ask_where_needed
     from controller.service.binding import bind_paired
     from controller.service.running import Wishes
@@ -124,7 +124,7 @@ def set_level(name: str, intensity: str, duration: str, region: str | None, as_j
         raise click.BadParameter(f"{intensity!r} is no percentage such as 40%.", param_hint="INTENSITY")
     binding = bind_paired(name)
     ask_where_needed({"massager": binding})
-    what = api.hold(float(found.group(1)), _seconds(duration), region=region)
+    what = Hold(float(found.group(1)), _seconds(duration), region)
     ended, _ = asyncio.run(drive(what, {"massager": binding}, Wishes(asks_pain=False), as_json=as_json))
     _exit(ended)
 

@@ -12,7 +12,6 @@ from controller.cli.output import leave_stdout, print_json, say
 
 if TYPE_CHECKING:
     from controller.cli.exits import Exit
-    from controller.service.binding import Binding
     from controller.stopping import StopResult
     from firmware_profiles.errors import PercussError
 
@@ -31,7 +30,7 @@ def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
 
     from controller.cli.exits import Exit, exit_of_error
     from controller.registry import Registry
-    from controller.service import binding, emergency
+    from controller.service import emergency
     from firmware_profiles.errors import PercussError
 
     code = Exit.DONE
@@ -58,16 +57,9 @@ def stop(name: str | None, stops_all: bool, as_json: bool) -> None:
     names = [name] if name is not None and not stops_all else sorted(registry.devices())
     if len(names) > 1 and not stops_all:
         raise click.UsageError(f"Which one? {', '.join(names)}; or --all.")
-    bindings: list[Binding] = []
-    for each in names:
-        try:
-            bindings.append(binding.bind_paired(each, registry))
-        except PercussError as problem:  # the others are stopped all the same
-            say(f"percuss: {problem}")
-            code = exit_of_error(problem)
     if not names:
         say("nothing is paired, so there is nothing else to stop." if stops_all else "nothing is paired.")
-    results = asyncio.run(emergency.stop_devices(bindings, emit=lambda _: None)) if bindings else {}
+    results = asyncio.run(emergency.stop_named(names, emit=lambda _: None))
     try:
         code = _tell(results, code, as_json=as_json)
     except OSError as problem:
@@ -84,11 +76,11 @@ def clear() -> None:
     """Let things start again after `percuss stop --all`."""
     from controller.service import emergency
 
-    since = emergency.clear()
-    if since is None:
+    cleared = emergency.clear()
+    if cleared is None:
         say("the emergency stop was not in; things may start.")
     else:
-        say(f"the emergency stop of {since} is cleared; things may start again.")
+        say(f"the emergency stop of {cleared.since} is cleared; things may start again.")
 
 
 def _tell(results: dict[str, StopResult | PercussError], code: Exit, *, as_json: bool) -> Exit:
