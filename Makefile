@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 # What the tests need besides Python, as program:Debian-package.
-PROGRAMS := dbus-daemon:dbus pg_ctlcluster:postgresql
+PROGRAMS := dbus-daemon:dbus pg_ctlcluster:postgresql mosquitto:mosquitto chromium:chromium
 
 .PHONY: help demo test check bench faults system clean
 
@@ -33,12 +33,13 @@ faults: $(VENV)/.dev ## A thousand seeded fault scenarios, then 400 sessions kil
 	@$(BIN)/python -m tests.system.left_running
 
 system:
-	@missing=; for pair in $(PROGRAMS); do command -v $${pair%%:*} >/dev/null 2>&1 || missing="$$missing $${pair##*:}"; done; \
+	@PATH=$$PATH:/usr/sbin:/sbin; missing=; for pair in $(PROGRAMS); do command -v $${pair%%:*} >/dev/null 2>&1 || missing="$$missing $${pair##*:}"; done; \
 	[ -z "$$missing" ] && exit 0; \
-	if ! command -v apt-get >/dev/null 2>&1; then echo "MISSING:$$missing. Install them; the tests that need them are skipped." >&2; exit 0; fi; \
+	if ! command -v apt-get >/dev/null 2>&1; then echo "MISSING:$$missing. Install them: without, some tests are skipped and others fail." >&2; exit 0; fi; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root=sudo; \
-	else echo "MISSING:$$missing. As root: apt-get install$$missing. The tests that need them are skipped." >&2; exit 0; fi; \
-	echo "installing$$missing"; $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+	else echo "MISSING:$$missing. As root: apt-get install$$missing. Without, some tests are skipped and others fail." >&2; exit 0; fi; \
+	echo "installing$$missing"; $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing || \
+	echo "NOT INSTALLED:$$missing. Without, some tests are skipped and others fail." >&2
 
 clean: ## Remove what was built.
 	rm -rf $(VENV) dist build .coverage* .*_cache .hypothesis

@@ -67,7 +67,7 @@ def play(steps: Iterable[tuple[str, str]], folder: Path, environment: dict[str, 
     background: list[subprocess.Popen[str]] = []
     try:
         for command, shown in steps:
-            if command.startswith("percuss simulate"):
+            if command.startswith(("percuss simulate", "percuss serve --port")):
                 background.append(in_background(command, shown, environment, folder))
                 continue
             done = subprocess.run(

@@ -53,6 +53,63 @@ class Trial:
     said: str
 
 
+class Motor:
+    """The motor of a simulator, by its own record."""
+
+    def __init__(self, link: str, device: RunningSimulator) -> None:
+        self._device = device
+        self._stop = Codec(find_profile(PROFILES[link])).stop_writes()[0].data.hex(" ").upper()
+
+    def is_stop(self, frame: str) -> bool:
+        """Whether a frame is the first of Stop."""
+        return self._stop in frame
+
+    def is_at_rest(self) -> bool:
+        """Whether no channel turns."""
+        return self._rest_s(0.0) is not None
+
+    def wait_until_it_turns(self) -> None:
+        """Wait for it to have really started. Time only bounds a hang."""
+        deadline_s = time.monotonic() + HANG_S
+        while self.is_at_rest():
+            assert time.monotonic() < deadline_s, "it never turned"
+            time.sleep(0.02)
+
+    def watch(self, since_s: float, *, patience_s: float = 30.0) -> tuple[float | None, float | None]:
+        """Wait for the first Stop after a moment, and for rest: seconds from there, None for what never came."""
+        stop_s = self._seconds_until(lambda: self._first_stop_s(since_s), since_s, patience_s)
+        rest_s = self._seconds_until(lambda: self._rest_s(since_s), since_s, patience_s)
+        return stop_s, rest_s
+
+    def _first_stop_s(self, since_s: float) -> float | None:
+        frames = [line for line in self._recorded("rx") if float(line["mono_s"]) >= since_s]
+        return next((float(line["mono_s"]) for line in frames if self._stop in str(line["hex"])), None)
+
+    def _rest_s(self, since_s: float) -> float | None:
+        """When the last channel came to rest; at once where none turned."""
+        last = {str(line["channel"]): line for line in self._recorded("motor")}
+        if any(line["ppm"] for line in last.values()):
+            return None
+        return max([since_s, *(float(line["mono_s"]) for line in last.values())])
+
+    def _recorded(self, kind: str) -> list[dict[str, float | str]]:
+        try:
+            return self._device.recorded(kind)
+        except ValueError:  # a line that is being written
+            return []
+
+    @staticmethod
+    def _seconds_until(look: Callable[[], float | None], since_s: float, patience_s: float) -> float | None:
+        while time.monotonic() - since_s < patience_s:
+            if (moment_s := look()) is not None:
+                # What was seen may have been the calm before the last command: look again.
+                time.sleep(0.05)
+                if (again_s := look()) is not None:
+                    return max(moment_s, again_s) - since_s
+            time.sleep(0.01)
+        return None
+
+
 class Victim:
     """A session of a process of its own, on a simulator of its own, in a home of its own."""
 
@@ -61,7 +118,7 @@ class Victim:
         self.home = home
         self.device = device
         self.process = process
-        self._stop = Codec(find_profile(PROFILES[link])).stop_writes()[0].data.hex(" ").upper()
+        self.motor = Motor(link, device)
 
     def wait_for(self, event: str) -> None:
         """Read the session's events until one of this kind; a level must be above 0."""
@@ -85,25 +142,9 @@ class Victim:
             check=False,
         )
 
-    def is_stop(self, frame: str) -> bool:
-        """Whether a frame is the first of Stop."""
-        return self._stop in frame
-
-    def is_at_rest(self) -> bool:
-        """Whether no channel of the simulator turns."""
-        return self._rest_s(0.0) is not None
-
-    def wait_until_it_turns(self) -> None:
-        """Wait for the motor to have really started. Time only bounds a hang."""
-        deadline_s = time.monotonic() + HANG_S
-        while self.is_at_rest():
-            assert time.monotonic() < deadline_s, "it never turned"
-            time.sleep(0.02)
-
-    def watch(self, since_s: float, *, patience_s: float = 30.0) -> Trial:
-        """Wait for the first Stop after a moment, and for rest."""
-        stop_s = self._seconds_until(lambda: self._first_stop_s(since_s), since_s, patience_s)
-        rest_s = self._seconds_until(lambda: self._rest_s(since_s), since_s, patience_s)
+    def watch(self, since_s: float) -> Trial:
+        """Wait for the first Stop after a moment, and for rest; then end the session and take what it said."""
+        stop_s, rest_s = self.motor.watch(since_s)
         self.process.kill()
         _, said = self.process.communicate(timeout=HANG_S)
         return Trial(self.link, stop_s, rest_s, said)
@@ -116,34 +157,6 @@ class Victim:
             if b"controller.guardian" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return int(pid)
         raise AssertionError("the session has no guardian")
-
-    def _first_stop_s(self, since_s: float) -> float | None:
-        frames = [line for line in self._recorded("rx") if float(line["mono_s"]) >= since_s]
-        return next((float(line["mono_s"]) for line in frames if self._stop in str(line["hex"])), None)
-
-    def _rest_s(self, since_s: float) -> float | None:
-        """When the last channel came to rest; at once where none turned."""
-        last = {str(line["channel"]): line for line in self._recorded("motor")}
-        if any(line["ppm"] for line in last.values()):
-            return None
-        return max([since_s, *(float(line["mono_s"]) for line in last.values())])
-
-    def _recorded(self, kind: str) -> list[dict[str, float | str]]:
-        try:
-            return self.device.recorded(kind)
-        except ValueError:  # a line that is being written
-            return []
-
-    @staticmethod
-    def _seconds_until(look: Callable[[], float | None], since_s: float, patience_s: float) -> float | None:
-        while time.monotonic() - since_s < patience_s:
-            if (moment_s := look()) is not None:
-                # What was seen may have been the calm before the last command: look again.
-                time.sleep(0.05)
-                if (again_s := look()) is not None:
-                    return max(moment_s, again_s) - since_s
-            time.sleep(0.01)
-        return None
 
 
 @contextmanager

@@ -129,22 +129,22 @@ def test_a_guardian_that_is_gone_ends_the_session(how: str) -> None:
 def test_when_both_are_killed_the_next_start_says_so_and_stops_the_device() -> None:
     with victim("BLE", speed=1.0) as session:
         session.wait_for("level_asked")
-        session.wait_until_it_turns()
+        session.motor.wait_until_it_turns()
         _kill_both(session)
-        assert not session.is_at_rest(), "nobody could have stopped it"
+        assert not session.motor.is_at_rest(), "nobody could have stopped it"
         again = session.percuss("set", "device", "50%", "--for", "1s", "--region", "hamstrings")
         assert "ended without a word" in again.stderr
         assert "it was stopped now (confirmed)" in again.stderr
-        assert session.is_at_rest()
+        assert session.motor.is_at_rest()
 
 
 def test_when_both_are_killed_the_emergency_stop_reaches_the_device() -> None:
     with victim("BLE", speed=1.0) as session:
         session.wait_for("level_asked")
-        session.wait_until_it_turns()
+        session.motor.wait_until_it_turns()
         _kill_both(session)
         assert session.percuss("stop", "--all").returncode == 0
-        assert session.is_at_rest()
+        assert session.motor.is_at_rest()
 
 
 def _kill_both(session: Victim) -> None:
@@ -201,7 +201,7 @@ def test_after_a_lost_link_the_first_thing_sent_is_stop(gone_s: float) -> None:
         session.process.wait(HANG_S)
         frames = [line for line in session.device.recorded("rx") if line["mono_s"] >= since_s]
         # One command may have been under way when the link broke.
-        back = next(i for i, line in enumerate(frames) if session.is_stop(str(line["hex"])))
+        back = next(i for i, line in enumerate(frames) if session.motor.is_stop(str(line["hex"])))
         assert back <= 1
         assert_stopped(session.watch(since_s))
 

@@ -21,8 +21,11 @@ from tests.system.test_whole_way import is_at_rest, rpm_of, wait_for_event
 
 ROOT = Path(__file__).parents[2]
 
-MOVES = {"run", "set", "demo"}
-"""The commands that may move a motor. A new command must be put into one of these sets, and tried below."""
+MOVES = {"run", "set", "demo", "serve"}
+"""The commands that may move a motor. A new command must be put into one of these sets, and tried below.
+
+What `serve` lets in is tried in test_no_path_through_doors.py.
+"""
 
 MOVES_NOTHING = {
     *("scan", "pair", "devices", "forget", "stop", "clear", "screening"),
@@ -174,6 +177,7 @@ KEYS = {
     Request.SKIP: "s",
     Request.PAUSE: " ",
     Request.RESUME: " ",
+    Request.TOGGLE: " ",
 }
 
 
@@ -186,7 +190,7 @@ def test_no_key_leads_beyond_a_cap(gun: RunningSimulator, tmp_path: Path, reques
         key = KEYS[request_]
         for _ in range(40):
             terminal.press(key + "+" + ("e" if request_ is not Request.SKIP else ""))
-            if request_ in {Request.PAUSE, Request.RESUME}:
+            if KEYS[request_] == " ":
                 terminal.press(" ")
             terminal.wait_until(lambda: True)
         terminal.end()

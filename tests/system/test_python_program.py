@@ -57,7 +57,7 @@ def test_a_program_that_fails_has_stopped_the_motor_before_it_ends(deed: str, co
         after_it_turned(session)
         _, said = session.process.communicate(timeout=HANG_S)
         assert session.process.returncode == code, said
-        assert session.is_at_rest()
+        assert session.motor.is_at_rest()
         assert "guardian" not in said
 
 
@@ -84,7 +84,7 @@ def test_ctrl_c_stops_the_motor_of_a_program() -> None:
         _, said = session.process.communicate(timeout=HANG_S)
         assert "KeyboardInterrupt" in said
         assert "guardian" not in said
-        assert session.is_at_rest()
+        assert session.motor.is_at_rest()
 
 
 def test_the_emergency_stop_reaches_a_program() -> None:
