@@ -154,8 +154,9 @@ def _sign(file: int) -> None:
 
 def _busy(file: int, name: str, taken: str, *, fix: str) -> DeviceBusyError:
     pid = _pid_in(file)
-    if pid == os.getpid():
-        return DeviceBusyError("is driven here already, or its guardian is still stopping it.", where=name, fix=fix)
+    if pid == os.getpid() and taken == _DRIVEN:
+        what = f"is driven here already, or its guardian is still stopping it (process {pid})."
+        return DeviceBusyError(what, where=name, fix=fix)
     return DeviceBusyError(f"{taken} already (process {pid})." if pid else f"{taken}.", where=name, fix=fix)
 
 
