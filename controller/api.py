@@ -25,8 +25,6 @@ from controller.sessions import Request
 from controller.stopping import StopResult
 from firmware_profiles.capabilities import Role, Side
 from firmware_profiles.errors import PercussError
-from firmware_profiles.library import find_profile
-from firmware_profiles.matching import choose_profile
 from routines import planner
 from routines.library import find_routine
 from routines.loader import Routine
@@ -81,24 +79,9 @@ async def pair(
     that is found. A serial port needs a ``profile``; with one, a URL is not looked for. Raises MatchError,
     TransportError, DeviceFaultError, StopUnconfirmedError and RegistryError; nothing is remembered then.
     """
-    registry = Registry()
-    known = registry.devices()
-    chosen = find_profile(profile) if profile is not None else None
-    if chosen is not None and isinstance(target, str) and ("://" in target or "/" in target):
-        url, said = target, ""
-    else:
-        if not isinstance(target, Found):
-            target = pairing.choose((await scan(adapter=adapter)).found, target)
-        url, said = target.url, target.name
-        chosen = chosen or choose_profile(list(target.candidates), device=said or url)
-    same = next((other for other, device in known.items() if device.url == url), None)
+    chosen = await pairing.look_for(target, profile_id=profile, adapter=adapter)
     return await pairing.pair(
-        url,
-        chosen,
-        name=name or same or pairing.suggest_name(said, chosen, set(known)),
-        emit=lambda _: None,
-        parameters=parameters,
-        registry=registry,
+        chosen.url, chosen.profile, name=name or chosen.name, emit=lambda _: None, parameters=parameters
     )
 
 

@@ -98,39 +98,21 @@ def pair(
     import asyncio
 
     from controller.events import DeviceStopped, event_json
-    from controller.registry import Registry
     from controller.service import pairing
-    from firmware_profiles.library import find_profile
-    from firmware_profiles.matching import choose_profile
 
-    registry = Registry()
-    known = registry.devices()
-    profile = find_profile(profile_id) if profile_id is not None else None
-    url, found_name = target or "", ""
-    if not (_is_url(target) and profile is not None):
-        say("searching …")
-        result = _scan(timeout_s, adapter)
-        for problem in result.problems:
-            say(f"not searched: {problem}")
-        found = pairing.choose(result.found, target)
-        url, found_name = found.url, found.name
-        profile = profile or choose_profile(list(found.candidates), device=found.name or found.url)
-    if profile is None:
-        raise AssertionError("a profile was chosen above")
+    chosen = asyncio.run(pairing.look_for(target, profile_id=profile_id, for_s=timeout_s, adapter=adapter, tell=say))
+    profile = chosen.profile
     given = _name_values(parameters, profile)
-    same = next((other for other, device in known.items() if device.url == url), None)
-    name = name or same or pairing.suggest_name(found_name, profile, set(known))
-    say(f"pairing {name} ({profile.name}) …")
+    say(f"pairing {name or chosen.name} ({profile.name}) …")
     paired = asyncio.run(
         pairing.pair(
-            url,
+            chosen.url,
             profile,
-            name=name,
+            name=name or chosen.name,
             emit=lambda _: None,
             bond=bond or passkey is not None,
             passkey=(lambda: passkey) if passkey is not None else _ask_passkey,
             parameters=given,
-            registry=registry,
         )
     )
     if as_json:
@@ -240,10 +222,6 @@ def _name_values(parameters: Sequence[str], profile: Profile) -> dict[str, str]:
             raise click.BadParameter(f"{name!r} needs a value: {name}=….", param_hint="--parameter")
         values[name] = value
     return values
-
-
-def _is_url(target: str | None) -> bool:
-    return target is not None and ("://" in target or "/" in target or target.upper().startswith("COM"))
 
 
 def _ask_passkey() -> str:

@@ -13,7 +13,8 @@ from controller.http.door import Door, Outlook, asker
 from controller.http.driving import DeviceStop, device_stop
 from controller.http.wishes import PairWish, ScanWish
 from controller.registry import DeviceName
-from controller.service.scanning import Found
+from controller.service import pairing
+from controller.service.scanning import Found, ScanResult
 from firmware_profiles.errors import PercussError
 from firmware_profiles.library import load_profiles
 from firmware_profiles.schema import Profile
@@ -43,9 +44,13 @@ class Devices(BaseModel):
 
 
 class FoundLine(BaseModel):
-    """Something that may be a device; ``profile`` is null when none is sure, and ``candidates`` are those that fit."""
+    """Something that may be a device; ``profile`` is null when none is sure, and ``candidates`` are those that fit.
+
+    ``suggested_name`` is what it would be called; empty when no profile fits.
+    """
 
     name: str
+    suggested_name: str
     url: str
     profile: str | None
     rssi_dbm: int | None
@@ -116,7 +121,7 @@ def equipment_routes(door: Door) -> APIRouter:
     async def scan(wish: ScanWish | None = None) -> Scanned:
         """Look for devices and simulators; not while a session runs."""
         result = await station.scan((wish or ScanWish()).for_s)
-        return Scanned(found=[_found(one) for one in result.found], problems=[str(one) for one in result.problems])
+        return await door.look_up(lambda: _scanned(result))
 
     @routes.post("/pair", status_code=201)
     async def pair(wish: PairWish) -> PairedAnswer:
@@ -161,9 +166,14 @@ def _devices() -> Devices:
     return Devices(devices=lines)
 
 
+def _scanned(result: ScanResult) -> Scanned:
+    return Scanned(found=[_found(one) for one in result.found], problems=[str(one) for one in result.problems])
+
+
 def _found(one: Found) -> FoundLine:
     return FoundLine(
         name=one.name,
+        suggested_name=pairing.suggest_name(one),
         url=one.url,
         profile=one.profile,
         rssi_dbm=one.rssi_dbm,

@@ -12,10 +12,12 @@ from controller.errors import RefusedError, StopUnconfirmedError
 from controller.events import Listener
 from controller.registry import PairedDevice, PairedIdentity, Registry
 from controller.safety import holds
-from controller.service.scanning import Found, hci_of
+from controller.service.scanning import Found, hci_of, is_url, scan
 from controller.stopping import StopResult
 from controller.transports import Identity, open_url
 from firmware_profiles.errors import MatchError, ValueRefusedError
+from firmware_profiles.library import find_profile
+from firmware_profiles.matching import choose_profile
 from firmware_profiles.schema import Profile
 
 
@@ -30,6 +32,48 @@ class Paired:
     stop: StopResult
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be paired: where it is, what it is, and a name for it."""
+
+    url: str
+    profile: Profile
+    name: str
+
+
+async def look_for(
+    target: str | Found | None,
+    *,
+    profile_id: str | None = None,
+    for_s: float = 5.0,
+    adapter: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Chosen:
+    """What ``target`` means: something that was found, or a URL, address or name; without one what alone is there.
+
+    It is looked for unless both a URL and a profile are known; ``tell`` hears of that. Raises MatchError,
+    ProfileNotFoundError, RegistryError.
+    """
+    known = Registry().devices()  # a broken file is found out before anybody waits for a radio
+    profile = None if profile_id is None else find_profile(profile_id)
+    if profile is not None and isinstance(target, str) and is_url(target):
+        return Chosen(target, profile, _name_for(target, "", profile.id, known))
+    if not isinstance(target, Found):
+        tell("searching …")
+        result = await scan(for_s, adapter=adapter)
+        for problem in result.problems:
+            tell(f"not searched: {problem}")
+        target = choose(result.found, target)
+    profile = profile or choose_profile(list(target.candidates), device=target.name or target.url)
+    return Chosen(target.url, profile, _name_for(target.url, target.name, profile.id, known))
+
+
+def suggest_name(found: Found) -> str:
+    """What something that was found would be called; empty when no profile fits it. Raises RegistryError."""
+    ids = [found.profile] if found.profile else [candidate.profile.id for candidate in found.candidates]
+    return _name_for(found.url, found.name, ids[0], Registry().devices()) if ids else ""
+
+
 async def pair(
     url: str,
     profile: Profile,
@@ -39,7 +83,6 @@ async def pair(
     bond: bool = False,
     passkey: Callable[[], str] | None = None,
     parameters: Mapping[str, str] | None = None,
-    registry: Registry | None = None,
 ) -> Paired:
     """Connect to a device, send it Stop, and keep it under ``name``. Nothing is kept when any of it fails.
 
@@ -47,7 +90,7 @@ async def pair(
     TransportError, DeviceFaultError when it does not answer, StopUnconfirmedError when it does not stop,
     RegistryError when it cannot be kept.
     """
-    registry = registry or Registry()
+    registry = Registry()
     registry.devices()  # a broken file is found out before anybody waits for a radio
     try:
         profile = profile.with_parameters(parameters or {})
@@ -80,9 +123,9 @@ async def _pair(
     return Paired(name, profile, url, identity, stopped)
 
 
-async def forget(name: str, registry: Registry | None = None) -> None:
+async def forget(name: str) -> None:
     """Drop a paired device. Raises DeviceNotFoundError, and DeviceBusyError while a session drives it."""
-    registry = registry or Registry()
+    registry = Registry()
     async with holds.held_soon(name, registry.find(name).url):  # by its name it can be stopped
         registry.forget(name)
 
@@ -121,14 +164,17 @@ def choose(found: tuple[Found, ...], target: str | None) -> Found:
     raise MatchError(f"{len(fits)} devices fit: {listed}.", where=target or "", fix="Name one by its URL.")
 
 
-def suggest_name(found_name: str, profile: Profile, taken: set[str]) -> str:
-    """A short name that is free: the advertised one, else the profile's id, with a number where it is taken."""
+def _name_for(url: str, found_name: str, profile_id: str, known: Mapping[str, PairedDevice]) -> str:
+    """The name that it has already; else a short one that is free: the advertised one, or the profile's id."""
+    for name, device in known.items():
+        if device.url == url:
+            return name
     base = re.sub(r"[^a-z0-9._-]+", "-", found_name.casefold()).strip("-._")
     if not base or "/" in found_name:
-        base = profile.id
+        base = profile_id
     base = base[:36]
     name, number = base, 2
-    while name in taken:
+    while name in known:
         name, number = f"{base}-{number}", number + 1
     return name
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from controller.errors import DeviceNotFoundError, TransportError
+from controller.registry import Registry
 from controller.safety import holds
 from controller.service import pairing, scanning
 from controller.service.simulation import running_simulators
@@ -15,8 +16,6 @@ from firmware_profiles.matching import Appearance, Candidate, find_candidates
 
 if TYPE_CHECKING:
     from controller.transports.ble_table import Service, Table
-
-CALLED = "the device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +44,14 @@ async def probe(target: str, *, timeout_s: float = 10.0, adapter: str | None = N
 
     Raises MatchError when nothing of that name is there, DeviceBusyError while somebody drives it, TransportError.
     """
-    url = target if is_url(target) else pairing.choose((await _around(adapter, timeout_s)), target).url
-    with holds.held(CALLED, url):
+    url = target if scanning.is_url(target) else pairing.choose((await _around(adapter, timeout_s)), target).url
+    paired = (name for name, device in Registry().devices().items() if device.url == url)
+    with holds.held(next(paired, target), url):
         if not url.startswith("ble://"):
             return _serial(url)
         from controller.transports.ble_table import read_table
 
         return _bluetooth(url, await read_table(url, timeout_s=timeout_s))
-
-
-def is_url(target: str) -> bool:
-    """Whether it says how to reach a device, and is not its name or address."""
-    return "://" in target or "/" in target or target.upper().startswith("COM")
 
 
 def probe_json(found: Probe) -> dict[str, Any]:

@@ -45,6 +45,11 @@ def is_hci(adapter: str) -> bool:
     return ":" in adapter
 
 
+def is_url(target: str) -> bool:
+    """Whether it says how to reach a device, and is not its name or address."""
+    return "://" in target or "/" in target or target.upper().startswith("COM")
+
+
 async def scan(timeout_s: float, *, adapter: str | None = None) -> ScanResult:
     """Look around for ``timeout_s`` real seconds: on one adapter, or without one everywhere.
 

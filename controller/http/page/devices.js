@@ -68,20 +68,21 @@ function foundLine(one, tell) {
   const about = make("span", {}, make("b", {}, title), ` ${profiles.join(" or ") || "no profile fits"}`);
   if (profiles.length === 0) return make("li", {}, about);
   const select = profiles.length > 1 ? make("select", { "aria-label": `What ${title} is` }, ...profiles.map((id) => make("option", { value: id }, id))) : null;
+  const name = make("input", { value: one.suggested_name, maxlength: 40, size: 16, autocomplete: "off", spellcheck: "false", "aria-label": `What to call ${title}` });
   const button = make("button", {
     type: "button",
     "aria-label": `Pair ${title}`,
     onclick: async () => {
       button.disabled = true;
       write(byId("scan-said"), `Pairing ${title} …`);
-      const paired = await attempt(tell, () => post("pair", { target: one.url, profile: select?.value ?? profiles[0] }));
+      const paired = await attempt(tell, () => post("pair", { target: one.url, profile: select?.value ?? profiles[0], name: name.value.trim() || undefined }));
       button.disabled = false;
       write(byId("scan-said"), paired === undefined ? "" : pairedInWords(paired));
       if (paired === undefined) return;
       await showDevices(tell);
     },
   }, "Pair");
-  return make("li", {}, about, select, button);
+  return make("li", {}, about, select, name, button);
 }
 
 function pairedInWords(paired) {

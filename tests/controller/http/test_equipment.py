@@ -26,6 +26,8 @@ async def test_a_device_is_found_paired_listed_and_forgotten(tmp_path: Path) -> 
             (listed,) = (await door.client.get("/api/v1/devices")).json()["devices"]
             assert (listed["name"], listed["profile"], listed["roles"]) == ("pad", "nlr-hf8", ["massager"])
             assert "parameters" not in listed
+            again = (await door.client.post("/api/v1/scan", json={"for_s": 0.5})).json()
+            assert [one["suggested_name"] for one in again["found"] if one["url"] == pad.url] == ["pad"]
             kinds = [one.kind for one in door.station.happenings.after(0, most=100)]  # type: ignore[union-attr]
             assert kinds == ["paired"]
             assert (await door.client.delete("/api/v1/devices/pad")).json() == {"name": "pad"}
