@@ -25,7 +25,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from firmware_profiles.errors import FileError, PercussError
 from firmware_profiles.plain_text import plain
@@ -43,11 +42,11 @@ class ScreeningError(FileError):
     """The answers to the screening cannot be read or written."""
 
 
-class SettingsError(FileError):
+class SettingsError(PercussError):
     """The settings of the service cannot be used. ``problems`` are the single ones where there are several."""
 
-    def __init__(self, what: str, *, path: Path, problems: Sequence[str] = (), fix: str = "") -> None:
-        super().__init__(what, path=path, fix=fix)
+    def __init__(self, what: str, *, where: str, problems: Sequence[str] = (), fix: str = "") -> None:
+        super().__init__(what, where=where, fix=fix)
         self.problems = tuple(problems)
 
     def __str__(self) -> str:

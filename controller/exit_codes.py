@@ -31,6 +31,7 @@ _BY_ERROR: tuple[tuple[type[PercussError], Exit], ...] = (
     (errors.IdentityError, Exit.REFUSED),
     (errors.GuardianError, Exit.REFUSED),
     (errors.JournalError, Exit.BAD_FILE),
+    (errors.SettingsError, Exit.BAD_FILE),
     (FileError, Exit.BAD_FILE),
     (ValueRefusedError, Exit.USAGE),
     (FrameError, Exit.USAGE),

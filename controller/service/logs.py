@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from controller.service.settings import LogSettings
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_QUIET = ("sse_starlette", "asyncio", "httpx", "httpcore", "bleak", "bumble", "alembic", "sqlalchemy")
+_QUIET = ("uvicorn.error", "sse_starlette", "asyncio", "httpx", "httpcore", "bleak", "bumble", "alembic", "sqlalchemy")
 """Libraries that would fill it with what concerns nobody."""
 
 
@@ -34,7 +34,15 @@ class JsonLines(logging.Formatter):
 def start_logging(settings: LogSettings) -> None:
     """Log everything from here on, in this process."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_rename)
     handler.setFormatter(JsonLines() if settings.format == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _rename(record: logging.LogRecord) -> bool:
+    """The server calls its log "uvicorn.error", whatever it says there; lets every record through."""
+    if record.name == "uvicorn.error":
+        record.name = "percuss.http"
+    return True

@@ -132,43 +132,50 @@ def load_settings() -> Settings:
     try:
         return Settings(**_parse(text, path))
     except SourceError as problem:
-        raise SettingsError(f"a variable of the environment cannot be understood: {problem}.", path=path) from problem
+        field = re.search(r'field "(\w+)"', str(problem))
+        section = PREFIX + (field[1].upper() if field else "")
+        said = sorted(name for name in os.environ if name == section or name.startswith(f"{section}__"))
+        what = "must be JSON, because it is a list or a section."
+        raise SettingsError(what, where=" or ".join(said), fix="Such as: '[\"gun.example\"]'.") from problem
     except ValidationError as problem:
         found = [_told(one, text, path) for one in problems_of(problem, Settings)]
     if len(found) == 1:
-        raise SettingsError(found[0], path=path)
-    raise SettingsError(f"{len(found)} things are wrong:", path=path, problems=found)
+        where, what = found[0]
+        raise SettingsError(what, where=where)
+    problems = [f"{where}: {what}" for where, what in found]
+    raise SettingsError(f"{len(found)} things are wrong:", where="the settings of the service", problems=problems)
 
 
-def _told(problem: tuple[str, KeyPath, str], text: str, path: Path) -> str:
+def _told(problem: tuple[str, KeyPath, str], text: str, path: Path) -> tuple[str, str]:
+    """Where something is wrong, which is a line of the file or a variable, and what."""
     what, keys, fix = problem
     variable = PREFIX + "__".join(str(key) for key in keys).upper()
     said = os.environ.keys() & {variable, PREFIX + str(keys[0]).upper()} if keys else ()
     if said:
         where = " or ".join(sorted(said))
     else:
-        where = f"line {find_line(text, keys)}: {dotted(keys)}" if text else dotted(keys)
-    return f"{where}: {what}" + (f" {fix}" if fix else "")
+        where = f"{path}:{find_line(text, keys)}: {dotted(keys)}" if text else dotted(keys)
+    return where, what + (f" {fix}" if fix else "")
 
 
 def _read(path: Path) -> str:
     try:
         raw = path.read_bytes()[: MAX_BYTES + 1]
         if len(raw) > MAX_BYTES:
-            raise SettingsError(f"is larger than {MAX_BYTES} bytes.", path=path, fix="Is it the right file?")
+            raise SettingsError(f"is larger than {MAX_BYTES} bytes.", where=str(path), fix="Is it the right file?")
         return raw.decode("utf-8")
     except FileNotFoundError:
         return ""
     except OSError as problem:
-        raise SettingsError(f"cannot be read ({problem.strerror}).", path=path) from problem
+        raise SettingsError(f"cannot be read ({problem.strerror}).", where=str(path)) from problem
     except UnicodeDecodeError as problem:
-        raise SettingsError("is not UTF-8 text.", path=path, fix="Save it as UTF-8.") from problem
+        raise SettingsError("is not UTF-8 text.", where=str(path), fix="Save it as UTF-8.") from problem
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as problem:
-        raise SettingsError(f"is not valid TOML: {problem}.", path=path) from problem
+        raise SettingsError(f"is not valid TOML: {problem}.", where=str(path)) from problem
     except (ValueError, RecursionError) as problem:  # numbers of thousands of digits, keys of thousands of parts
-        raise SettingsError("has a number or a key of absurd length.", path=path) from problem
+        raise SettingsError("has a number or a key of absurd length.", where=str(path)) from problem

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import SettingsError
+from controller.exit_codes import Exit, exit_of_error
 from controller.service.settings import load_settings, settings_path
 
 
@@ -55,15 +56,15 @@ def test_everything_that_is_wrong_is_told_at_once_with_line_key_and_variable(mon
     with pytest.raises(SettingsError) as caught:
         load_settings()
     lines = str(caught.value).splitlines()
-    assert lines[0] == f"{settings_path()}: 7 things are wrong:"
+    assert lines[0] == "the settings of the service: 7 things are wrong:"
     told = "\n".join(lines[1:])
     for piece in (
-        "line 2: http.prt: is not a key here. Did you mean 'port'?",
-        "line 3: http.port:",
-        "line 4: http.tls_cert: there is no file /no/such.",
+        f"{settings_path()}:2: http.prt: is not a key here. Did you mean 'port'?",
+        f"{settings_path()}:3: http.port:",
+        f"{settings_path()}:4: http.tls_cert: there is no file /no/such.",
         "mqtt.host: is missing.",
-        "line 6: mqtt.base_topic:",
-        "line 8: log.level:",
+        f"{settings_path()}:6: mqtt.base_topic:",
+        f"{settings_path()}:8: log.level:",
         "PERCUSS_LOG__FORMAT:",
     ):
         assert piece in told
@@ -97,13 +98,21 @@ def test_what_cannot_be_meant_is_refused(text: str, says: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("PERCUSS_HTTP__PRT", "1"), ("PERCUSS_HTTP__PORT", "many"), ("PERCUSS_HTTP", "{")]
+    ("variable", "value"),
+    [
+        ("PERCUSS_HTTP__PRT", "1"),
+        ("PERCUSS_HTTP__PORT", "many"),
+        ("PERCUSS_HTTP", "{"),
+        ("PERCUSS_HTTP__ALLOWED_HOSTS", "gun.local"),
+    ],
 )
 def test_a_variable_that_makes_no_sense_is_refused(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert "http" in str(caught.value).casefold()
+    assert variable in str(caught.value)
+    assert exit_of_error(caught.value) == Exit.BAD_FILE
+    assert str(settings_path()) not in str(caught.value), "the file is not to blame"
 
 
 def test_a_file_that_cannot_be_read_is_told() -> None:

@@ -194,8 +194,8 @@ def test_settings_that_are_wrong_are_all_told_before_anything_starts(home: Path)
     (home / "service.toml").write_text("[http]\nport = 0\nprt = 1\n[log]\nlevel = 3\n")
     refused = percuss("serve")
     assert refused.returncode == 8
-    assert "service.toml: 2 things are wrong:" in refused.stderr
-    assert "line 3: http.prt: is not a key here. Did you mean 'port'?" in refused.stderr
+    assert "the settings of the service: 2 things are wrong:" in refused.stderr
+    assert "service.toml:3: http.prt: is not a key here. Did you mean 'port'?" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (home / "service-token").exists()
 
