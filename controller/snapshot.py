@@ -108,7 +108,8 @@ class ScreeningReport(_State):
 class Snapshot(_State):
     """All of it at one moment. ``last_id`` is the newest happening that it knows of, counted from ``began_utc``.
 
-    ``starting_by`` says who is just having a session prepared; ``problem`` what cannot be read, as a sentence.
+    ``starting_by`` says who is just having a session prepared; ``problem`` is a
+    sentence: what went wrong last, until a session begins, or what cannot be read.
     """
 
     at_utc: datetime
@@ -169,7 +170,7 @@ class Snapshots:
             devices=devices,
             emergency_stop=stop,
             screening=answers,
-            problem=problem,
+            problem=self._station.last_problem.sentence or problem,
         )
 
     def _session(self, running: Running) -> SessionState:

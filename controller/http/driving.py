@@ -139,7 +139,13 @@ def driving_routes(door: Door) -> APIRouter:
 
         ask_session.__doc__ = says
         name = wanted.name.lower()
-        routes.add_api_route(f"/session/{name}", ask_session, methods=["POST"], operation_id=f"{name}_session")
+        routes.add_api_route(
+            f"/session/{name}",
+            ask_session,
+            methods=["POST"],
+            operation_id=f"{name}_session",
+            summary=f"{name.capitalize()} Session",
+        )
 
     asking(Wanted.PAUSE, "Let the motor rest and time stand still.")
     asking(Wanted.RESUME, "Go on; also: the person is in place, or does not want to say how much it hurts.")

@@ -23,7 +23,7 @@ from controller.mqtt.discovery import discovery_payload, with_removed
 from controller.mqtt.identity import Announced, announced, installation_id, remember
 from controller.mqtt.inbox import Inbox
 from controller.mqtt.obeying import Obeying
-from controller.mqtt.state import Standing, event_json, state_json
+from controller.mqtt.state import event_json, look_up_dose_today_s, state_json
 from controller.mqtt.topics import ONLINE, Topics
 from controller.service.settings import MqttSettings
 from controller.snapshot import Snapshots
@@ -80,7 +80,7 @@ class _Bridge:
         self._settings = settings
         self._topics = topics
         self._choices = Choices()
-        self._standing = Standing()
+        self._dose_today_s: float | None = None
         self._snapshots = Snapshots(station)
         self._outgoing: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(OUTGOING_MAX)
         self._is_connected = False
@@ -94,7 +94,6 @@ class _Bridge:
         async for happening in self._station.happenings.read(after_id=0):
             if not isinstance(happening, Happening):
                 continue
-            self._standing.hear(happening)
             if happening.kind == "session_ended":
                 self._looked_s = float("-inf")
             if (said := event_json(happening)) is not None:
@@ -183,11 +182,11 @@ class _Bridge:
     async def _look(self) -> None:
         self._looked_s = time.monotonic()
         await self._choices.look()
-        await self._standing.look()
+        self._dose_today_s = await asyncio.to_thread(look_up_dose_today_s)
 
     async def _tell_state(self, client: aiomqtt.Client, last: str | None) -> str:
         snapshot = await self._snapshots.take(is_fresh=True)
-        state = json.dumps(state_json(snapshot, self._choices, self._standing), ensure_ascii=False)
+        state = json.dumps(state_json(snapshot, self._choices, self._dose_today_s), ensure_ascii=False)
         if state != last:
             await _publish(client, self._topics.state, state)
         return state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +11,6 @@ from controller.mqtt.choices import Choices
 from controller.mqtt.limits import HoldLimits
 from controller.service import history
 from controller.snapshot import Snapshot
-
-BAD_ENDS = frozenset({"stop_unconfirmed", "device_fault", "link_lost"})
 
 EVENT_TYPES = {
     "session_started": "session_started",
@@ -30,43 +27,11 @@ EVENT_TYPES = {
 """The happenings that are told on the event topic, by kind, and what they are called there."""
 
 
-class Standing:
-    """What is not in a snapshot: what went wrong last, and how much there was today."""
+def state_json(snapshot: Snapshot, choices: Choices, dose_today_s: float | None) -> dict[str, Any]:
+    """Everything as plain values. ``dose_today_s`` is what `look_up_dose_today_s` gave.
 
-    def __init__(self) -> None:
-        self.dose_today_s: float | None = None
-        self._problem = ""
-
-    def hear(self, happening: Happening) -> None:
-        """Take up what happened."""
-        match happening.kind:
-            case "session_started" | "link_restored":
-                self._problem = ""
-            case "link_lost":
-                self._problem = f"{happening.data['device']}: the link is lost: {happening.data['reason']}"
-            case "session_ended" if happening.data["outcome"] in BAD_ENDS:
-                self._problem = f"the session ended badly: {happening.data['reason']}"
-            case "session_ended":
-                self._problem = ""
-            case "left_over":
-                stops = "; ".join(f"{name}: {what}" for name, what in happening.data["stops"].items())
-                self._problem = f"session {happening.data['routine']} was cut off. {stops}"
-            case "problem":
-                self._problem = happening.data["problem"]
-
-    async def look(self) -> None:
-        """Read from the journal what real devices drove today."""
-        self.dose_today_s = await asyncio.to_thread(_dose_today_s)
-
-    def problem(self, snapshot: Snapshot) -> str:
-        """What a person should look at; empty when nothing is wrong."""
-        if snapshot.emergency_stop.is_engaged:
-            return f"the emergency stop is in since {snapshot.emergency_stop.since_utc}; `percuss clear` lifts it"
-        return self._problem or snapshot.problem
-
-
-def state_json(snapshot: Snapshot, choices: Choices, standing: Standing) -> dict[str, Any]:
-    """Everything as plain values. Seconds are whole, so that it changes once a second at most while time passes."""
+    Seconds are whole, so that it changes once a second at most while time passes.
+    """
     session = snapshot.session
     span = None if session is None else session.span
     driven = None if session is None or not session.devices else session.devices[0]
@@ -91,8 +56,8 @@ def state_json(snapshot: Snapshot, choices: Choices, standing: Standing) -> dict
         "reported_ppm": None if driven is None else driven.reported_ppm,
         "battery_pct": None if driven is None else driven.battery_pct,
         "pain_question": None if session is None else session.pain_question,
-        "dose_today_s": None if standing.dose_today_s is None else round(standing.dose_today_s),
-        "problem": standing.problem(snapshot),
+        "dose_today_s": None if dose_today_s is None else round(dose_today_s),
+        "problem": _problem(snapshot),
         "emergency_stop": snapshot.emergency_stop.is_engaged,
         "screening": snapshot.screening.state,
         "choice": {
@@ -126,7 +91,14 @@ def _status(snapshot: Snapshot) -> str:
     return "waiting" if session.is_waiting else "running"
 
 
-def _dose_today_s() -> float | None:
+def _problem(snapshot: Snapshot) -> str:
+    if snapshot.emergency_stop.is_engaged:
+        return f"the emergency stop is in since {snapshot.emergency_stop.since_utc}; `percuss clear` lifts it"
+    return snapshot.problem
+
+
+def look_up_dose_today_s() -> float | None:
+    """Seconds that real devices drove today, by the journal; None when it cannot be read."""
     try:
         sessions = history.sessions_since(history.start_of(history.local_day(datetime.now(UTC))))
     except JournalError:

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 from controller import api
 from controller.errors import RefusedError
@@ -23,6 +24,7 @@ from controller.service.running import Preparation, preparation_json
 from controller.service.scanning import ScanResult
 from controller.service.threads import in_thread
 from controller.sessions import Request
+from controller.station.last_problem import LastProblem
 from controller.station.order import LEFT_ALONE, Hosted, Lease, Order, Running
 from controller.stopping import StopResult
 from firmware_profiles.errors import PercussError
@@ -36,6 +38,7 @@ class Station:
 
     def __init__(self) -> None:
         self.happenings = Happenings()
+        self.last_problem = LastProblem()
         self.running: Running | None = None
         self.stops = 0
         self._hosted: Hosted | None = None
@@ -57,7 +60,7 @@ class Station:
         try:
             found = await clearance.settle_now(emit=self._tell)
         except PercussError as problem:
-            self.happenings.add("problem", {"problem": str(problem)})
+            self._happen("problem", {"problem": str(problem)})
             raise
         for left_over in found:
             self._tell_preparation(left_over, None)
@@ -81,7 +84,7 @@ class Station:
         self._hosted = Hosted(number, order, lease, task)
         # Not in the task itself, which may be cancelled before it has begun.
         task.add_done_callback(lambda _: self._let_go(number, lease, task, begun))
-        self.happenings.add("starting", {"by": order.by}, session=number)
+        self._happen("starting", {"by": order.by}, session=number)
         return await asyncio.shield(begun)
 
     async def stop(self, reason: str, *, number: int | None = None) -> SessionEnded | None:
@@ -124,13 +127,13 @@ class Station:
         """Pair a device, as `api.pair`. Raises RefusedError while a session runs, and what that raises."""
         with self._search("pairing"):
             paired = await api.pair(target, name=name, profile=profile)
-        self.happenings.add("paired", {"device": paired.name, "profile": paired.profile.id, "proof": paired.stop.proof})
+        self._happen("paired", {"device": paired.name, "profile": paired.profile.id, "proof": paired.stop.proof})
         return paired
 
     async def forget(self, name: str) -> None:
         """Drop a paired device. Raises DeviceNotFoundError, and DeviceBusyError while a session drives it."""
         await pairing.forget(name)
-        self.happenings.add("forgotten", {"device": name})
+        self._happen("forgotten", {"device": name})
 
     def ask(self, request: Request) -> None:
         """Ask the session for a pause, the next place, more time …; an event says so when it is refused.
@@ -168,7 +171,7 @@ class Station:
         """
         reason = f"the emergency stop, by {by}"
         self._stop_now(reason)  # before anything that could fail, or wait for a disk
-        self.happenings.add("emergency_stop", {"by": by})
+        self._happen("emergency_stop", {"by": by})
         await asyncio.sleep(0)
         problems: list[PercussError] = []
         for step in (emergency.engage, emergency.stop_sessions):
@@ -192,7 +195,7 @@ class Station:
         """Let things start again; since when they could not. Raises RefusedError when that cannot be done."""
         stop = emergency.clear()
         since_utc = None if stop is None else stop.since_utc
-        self.happenings.add("emergency_cleared", {"by": by, "since_utc": since_utc})
+        self._happen("emergency_cleared", {"by": by, "since_utc": since_utc})
         return since_utc
 
     async def close(self, reason: str) -> SessionEnded | None:
@@ -246,7 +249,7 @@ class Station:
         if not begun.done():
             begun.set_exception(problem or _stopped_before())
             problem = None  # whoever asked hears it
-        self.happenings.add("session_over", problem_json(problem), session=number)
+        self._happen("session_over", problem_json(problem), session=number)
 
     def _stop_now(self, reason: str) -> None:
         """Stop what runs, give up what is being prepared; nothing waits."""
@@ -290,13 +293,17 @@ class Station:
             raise RefusedError("no session runs.", fix="Start one.")
         return self.running.live
 
+    def _happen(self, kind: str, data: dict[str, Any], *, session: int | None = None) -> None:
+        self.last_problem.hear(kind, data)
+        self.happenings.add(kind, data, session=session)
+
     def _tell(self, event: Event, session: int | None = None) -> None:
         said = event_json(event)
-        self.happenings.add(said.pop("event"), said, session=session)
+        self._happen(said.pop("event"), said, session=session)
 
     def _tell_preparation(self, preparation: Preparation, session: int | None) -> None:
         said = preparation_json(preparation)
-        self.happenings.add(said.pop("event"), said, session=session)
+        self._happen(said.pop("event"), said, session=session)
 
 
 def _stopped_before() -> RefusedError:

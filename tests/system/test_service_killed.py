@@ -193,8 +193,10 @@ def test_a_killed_service_leaves_no_motor_running_and_everybody_is_told(
         assert (found["routine"], found["stops"]) == ("two-hamstrings", {"gun": GUARDIAN_STOPPED[link]})
         until_logged(again.talk, f"session two-hamstrings was cut off. gun: {GUARDIAN_STOPPED[link]}")
         alert = doors.page.get_by_role("alert")
-        expect(alert).to_have_text(f"A session was left over (two-hamstrings). gun: {GUARDIAN_STOPPED[link]}.")
+        told = f"Session two-hamstrings was cut off. gun: {GUARDIAN_STOPPED[link]}."
+        expect(alert).to_have_text(told)
         expect(doors.page.locator("#connection")).to_have_text("connected")
-        doors.until_problem(f"session two-hamstrings was cut off. gun: {GUARDIAN_STOPPED[link]}")
+        doors.until_problem(told)
+        assert again.client.get("/api/v1/session").json()["problem"] == told
         doors.until_available(b"online")
         assert motor.is_at_rest()

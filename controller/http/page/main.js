@@ -87,6 +87,7 @@ async function lookNow() {
 function apply(newest) {
   const isSameRun = snapshot?.began_utc === newest.began_utc;
   if (isSameRun && newest.last_id < snapshot.last_id) return; // it was overtaken
+  const isNews = newest.problem !== snapshot?.problem; // what was read already must not write over what is new
   const began = newest.session !== null && !(isSameRun && snapshot.session?.number === newest.session.number);
   snapshot = newest;
   events.isSessionRunning = newest.session !== null;
@@ -96,7 +97,7 @@ function apply(newest) {
   showLatch(newest.emergency_stop);
   show(byId("screening-needed"), newest.screening.state !== "good");
   stayAwake(newest.session !== null);
-  if (newest.problem) write(byId("alert"), newest.problem);
+  if (isNews && newest.problem) write(byId("alert"), newest.problem);
 }
 
 function showIdle({ starting_by, devices, screening }) {

@@ -69,7 +69,7 @@ export function sentenceOf(kind, data) {
     case "device_stopped": return `${data.device}: stop ${PROOFS[data.proof] ?? data.proof}.`;
     case "session_ended": return endingOf(data);
     case "session_over": return [data.detail, data.fix].filter(Boolean).join(" ");
-    case "left_over": return `A session was left over (${data.routine}). ${Object.entries(data.stops).map(([name, what]) => `${name}: ${what}`).join("; ")}.`;
+    case "left_over": return `Session ${data.routine} was cut off. ${Object.entries(data.stops).map(([name, what]) => `${name}: ${what}`).join("; ")}.`;
     case "problem": return data.problem;
     case "paired": return `${data.device} is paired.`;
     case "forgotten": return `${data.device} is not paired any more.`;

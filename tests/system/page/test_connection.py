@@ -45,11 +45,16 @@ def test_a_service_that_is_killed_is_told_at_once_and_its_guardian_stops_the_mot
     with started("serve", "--port", str(service.port)) as process:
         Service(process)
         expect(page.locator("#connection")).to_have_text("connected")
-        expect(page.get_by_role("alert")).to_contain_text("A session was left over (two-calves)")
+        expect(page.get_by_role("alert")).to_contain_text("Session two-calves was cut off")
         expect(page.get_by_role("alert")).to_contain_text("the guardian stopped it (confirmed)")
         expect(page.locator("#idle")).to_be_visible()
+        page.reload()
+        expect(page.get_by_role("alert")).to_contain_text("Session two-calves was cut off")
         run(page)
         until_turning(paired)
+        page.reload()
+        expect(page.locator("#state")).to_have_text("Now")
+        expect(page.get_by_role("alert")).to_have_text("")
         page.locator("#stop").tap()
         until_at_rest(paired)
 
@@ -91,7 +96,7 @@ def test_who_comes_back_hears_all_that_a_service_started_anew_has_to_say(
         assert anew.ask("GET", "session")["last_id"] > 1
         come_back(page)
         expect(page.locator("#connection")).to_have_text("connected")
-        expect(page.get_by_role("alert")).to_contain_text("A session was left over (two-calves)")
+        expect(page.get_by_role("alert")).to_contain_text("Session two-calves was cut off")
 
 
 def test_pages_that_nobody_looks_at_leave_the_way_free_for_stop(
