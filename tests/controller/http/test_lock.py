@@ -83,7 +83,9 @@ async def test_wrong_tokens_are_slowed_down_logged_seldom_and_never_lock_out_the
         assert 'percuss_http_refused_total{reason="a wrong token"} 40.0' in figures
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8642", "6.6.6.6", "127.0.0.1.evil.example", "[", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8642", "127.0.0.1.evil.example", "6.6.6.6.nip.io", "[", ""]
+)
 async def test_another_name_is_refused_so_that_nobody_can_rebind_one(
     host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -99,7 +101,9 @@ async def test_another_name_is_refused_so_that_nobody_can_rebind_one(
 async def test_its_own_names_are_let_in() -> None:
     async with served(allowed_hosts=("gun.local",)) as door:
         port = door.address[1]
-        for host in (f"127.0.0.1:{port}", f"localhost:{port}", "LOCALHOST", "gun.local", "GUN.local:443"):
+        own = (f"127.0.0.1:{port}", f"localhost:{port}", "LOCALHOST", "gun.local", "GUN.local:443")
+        behind_a_router = ("192.168.1.7:8642", "[2001:db8::7]:8642")
+        for host in own + behind_a_router:
             assert (await door.client.get("/api/v1/session", headers={"Host": host})).status_code == 200, host
 
 
