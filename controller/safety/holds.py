@@ -85,7 +85,7 @@ def holders() -> set[int]:
 
 def left_behind() -> set[int]:
     """Processes that are dead while something is still held for them: their guardian is stopping it."""
-    return {pid for pid in holders() if not _is_alive(pid)}
+    return {pid for pid in holders() if not is_alive(pid)}
 
 
 def holder_of_file(path: Path) -> int | None:
@@ -141,7 +141,7 @@ def _tries(file: int) -> Iterator[bool]:
     """
     for look in range(GUARDIAN_LOOKS):
         yield (is_taken := _lock(file))
-        if is_taken or (look >= LOOKS and _is_alive(_pid_in(file))):
+        if is_taken or (look >= LOOKS and is_alive(_pid_in(file))):
             return
 
 
@@ -164,9 +164,10 @@ def _stop_it(name: str) -> str:
     return f"Wait until it has ended, or stop it: `percuss stop {name}`."
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process is there; True when nobody knows."""
     if not pid or os.name == "nt":
-        return True
+        return True  # Windows has no harmless signal
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

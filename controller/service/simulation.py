@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import DeviceNotFoundError
+from controller.safety import holds
 from firmware_profiles.folders import simulators_folder
 from firmware_profiles.library import find_profile
 
@@ -46,7 +46,7 @@ def running_simulators() -> list[Simulator]:
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
         with suppress(OSError, ValueError, KeyError, TypeError):
             simulator = _simulator(json.loads(path.read_text(encoding="utf-8")))
-            if _is_alive(simulator.pid):
+            if holds.is_alive(simulator.pid):
                 found.append(simulator)
     return sorted(found, key=lambda simulator: simulator.url)
 
@@ -114,15 +114,3 @@ def _simulator(values: dict[str, object]) -> Simulator:
         speed=float(str(values["speed"])),
         record=Path(str(record)) if record else None,
     )
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":
-        return True  # there is no harmless signal; a dead one is found out by connecting
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -22,7 +22,7 @@ from typing import Any
 from tests.benchmarks.figures import Figure
 from tests.helpers.flood import flooded, memory_mb
 from tests.helpers.processes import RunningSimulator, percuss, simulator
-from tests.system.test_service import Service, service
+from tests.helpers.service import Service, service
 
 ROUNDS = 3
 SPEED = 10.0

@@ -19,8 +19,8 @@ from controller.errors import (
 from controller.service import emergency
 from firmware_profiles.errors import MatchError
 from routines.errors import PlanRefusedError, RoutineError
-from tests.helpers.processes import RunningSimulator, percuss, simulator, started
-from tests.system.test_whole_way import is_at_rest, rpm_of, wait_for_event
+from tests.helpers.motor import is_at_rest, rpm_of
+from tests.helpers.processes import RunningSimulator, percuss, simulator, started, wait_for_event
 
 SPEED = 20.0
 CALVES = "calves:left 60% 40s; calves:right 60% 40s"

@@ -17,15 +17,14 @@ from controller.exit_codes import Exit
 from controller.journal import guardian_log
 from controller.service.ownership import find_service
 from tests.helpers.flood import door_of
-from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator
-from tests.system.test_service import LONG, SERVE, SPEED, is_at_rest, service, wait_for_motion
+from tests.helpers.motor import is_at_rest, paired_gun, wait_for_motion
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss
+from tests.helpers.service import LONG, SERVE, service
 
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--speed", str(SPEED)) as device:
-        paired = percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun")
-        assert paired.returncode == 0, paired.stderr
+    with paired_gun(tmp_path) as device:
         yield device
 
 

@@ -17,9 +17,9 @@ from controller.sessions import Request
 from controller.station import LEFT_ALONE, Order, Station, open_station
 from controller.stopping import StopResult
 from firmware_profiles.errors import PercussError
+from tests.helpers.motor import SPEED, paired_gun
 from tests.helpers.processes import RunningSimulator, percuss, simulator, started
 
-SPEED = 20.0
 LONG = api.script("calves:each gentle 60s; hamstrings:each gentle 60s; quadriceps:each gentle 60s")
 
 
@@ -31,9 +31,7 @@ async def station() -> AsyncIterator[Station]:
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--speed", str(SPEED)) as device:
-        paired = percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun")
-        assert paired.returncode == 0, paired.stderr
+    with paired_gun(tmp_path) as device:
         yield device
 
 

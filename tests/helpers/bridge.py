@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from controller.mqtt import run_bridge
 from controller.service.settings import MqttSettings
 from controller.station import Station, open_station
 from tests.helpers.broker import Client
-from tests.helpers.processes import RunningSimulator, percuss, simulator
+from tests.helpers.motor import SPEED, is_at_rest
+from tests.helpers.processes import RunningSimulator
 
-SPEED = 20.0
 SCRIPT = "calves:left gentle 120s; calves:right gentle 120s"
-
-
-@contextmanager
-def paired_gun(folder: Path) -> Iterator[RunningSimulator]:
-    """A simulator that is paired as ``gun``."""
-    with simulator(folder, "theragun-gen4", "--speed", str(SPEED)) as device:
-        paired = percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun")
-        assert paired.returncode == 0, paired.stderr
-        yield device
 
 
 @asynccontextmanager
@@ -64,17 +54,7 @@ def is_paused(station: Station) -> bool:
     return station.running is not None and station.running.progress.is_paused
 
 
-def is_at_rest(device: RunningSimulator) -> bool:
-    """Whether the motor stands, by the simulator's own record."""
-    return float(device.recorded("motor")[-1]["ppm"]) == 0
-
-
 async def until_at_rest(device: RunningSimulator) -> None:
     """Wait for it: the device is another process, and only looking tells."""
     while not is_at_rest(device):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
-
-
-def has_turned(device: RunningSimulator) -> bool:
-    """Whether the motor ever turned."""
-    return any(float(each["ppm"]) > 0 for each in device.recorded("motor"))

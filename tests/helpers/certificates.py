@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+HERE = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+
 
 class Authority:
     """Signs what it is asked to. ``path`` is its certificate."""
@@ -42,18 +44,32 @@ class Authority:
     def issue(self, name: str) -> tuple[Path, Path]:
         """A certificate for this name and for 127.0.0.1, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        builder = _builder(_named(name), self._subject, key.public_key()).add_extension(names, critical=False)
+        builder = _builder(_named(name), self._subject, key.public_key()).add_extension(HERE, critical=False)
         certificate = builder.add_extension(by, critical=False).sign(self._key, hashes.SHA256())
-        paths = self._folder / f"{name}.pem", self._folder / f"{name}.key"
-        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        paths[1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return paths
+        return _written(self._folder, name, certificate, key)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _named("percuss test")
+    builder = _builder(name, name, key.public_key()).add_extension(HERE, critical=False)
+    constraints = x509.BasicConstraints(ca=True, path_length=None)
+    certificate = builder.add_extension(constraints, critical=True).sign(key, hashes.SHA256())
+    return _written(folder, "self-signed", certificate, key)
+
+
+def _written(
+    folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> tuple[Path, Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
 
 
 def _named(name: str) -> x509.Name:

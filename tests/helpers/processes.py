@@ -47,6 +47,16 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def wait_for_event(running: subprocess.Popen[str], name: str) -> dict[str, Any]:
+    """Read the events of a session until one of this name."""
+    assert running.stdout is not None
+    for line in running.stdout:
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == name:
+            return event
+    raise AssertionError(f"it ended without {name}: {running.stderr.read() if running.stderr else ''}")
+
+
 @dataclass
 class RunningSimulator:
     """A simulator process. ``ready`` is the line that it printed."""

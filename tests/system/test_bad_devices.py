@@ -4,8 +4,9 @@ import json
 import signal
 from pathlib import Path
 
-from tests.helpers.processes import HANG_S, percuss, simulator, started
-from tests.system.test_whole_way import events, is_at_rest, wait_for_event
+from tests.helpers.motor import is_at_rest
+from tests.helpers.processes import HANG_S, percuss, simulator, started, wait_for_event
+from tests.system.test_whole_way import events
 
 
 def test_a_serial_port_that_another_session_holds_is_busy(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fake_bluez_process import RunningBluez, fake_bluez
+from tests.helpers.motor import rpm_of
 from tests.helpers.private_bus import bus_in, needs_dbus_daemon, private_bus
-from tests.helpers.processes import HANG_S, percuss, started
-from tests.system.test_whole_way import OFF, rpm_of, wait_for_event
+from tests.helpers.processes import HANG_S, percuss, started, wait_for_event
+from tests.system.test_whole_way import OFF
 
 pytestmark = needs_dbus_daemon
 

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator
-from tests.system.test_service import LONG, SPEED, is_at_rest, service, wait_for_motion, wait_for_rest
+from tests.helpers.motor import is_at_rest, paired_gun, wait_for_motion, wait_for_rest
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss
+from tests.helpers.service import LONG, service
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs/deploy"
@@ -30,8 +31,7 @@ STOP_S = 20.0
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--speed", str(SPEED)) as device:
-        assert percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun").returncode == 0
+    with paired_gun(tmp_path) as device:
         yield device
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from controller.journal import guardian_log
 from tests.helpers.flood import flooded, memory_mb
+from tests.helpers.motor import is_at_rest, wait_for_motion
 from tests.helpers.processes import percuss, simulator
-from tests.system.test_service import Service, is_at_rest, service, wait_for_motion
+from tests.helpers.service import Service, service
 
 SPEED = 20.0
 SCRIPT = "; ".join(["calves:left 40% 2s; rest 1s"] * 45)

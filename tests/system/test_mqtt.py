@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from controller.service.settings import MqttSettings
-from tests.helpers.bridge import bridged, is_at_rest, paired_gun, run, until_at_rest
+from tests.helpers.bridge import bridged, run, until_at_rest
 from tests.helpers.broker import Broker, Client, broker, client, free_port
 from tests.helpers.certificates import Authority
+from tests.helpers.motor import is_at_rest, paired_gun
 from tests.helpers.processes import HANG_S, RunningSimulator, percuss
-from tests.system.test_service import service
+from tests.helpers.service import service
 
 PASSWORD = "a password that no log may show"
 

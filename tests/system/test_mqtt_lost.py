@@ -19,8 +19,9 @@ from controller.events import IntensityChanged
 from controller.mqtt import connection
 from controller.mqtt.topics import Topics
 from controller.service.settings import MqttSettings
-from tests.helpers.bridge import SPEED, bridged, is_idle, paired_gun, run, until_at_rest
+from tests.helpers.bridge import bridged, is_idle, run, until_at_rest
 from tests.helpers.broker import broker, client, stamp
+from tests.helpers.motor import SPEED, paired_gun
 from tests.helpers.processes import HANG_S, RunningSimulator
 from tests.helpers.relay import Relay
 

@@ -15,9 +15,9 @@ import pytest
 
 from controller.cli import percuss as group
 from controller.sessions import Request
-from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator, started
+from tests.helpers.motor import SPEED, is_at_rest, paired_gun, rpm_of
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator, started, wait_for_event
 from tests.helpers.terminal import in_terminal
-from tests.system.test_whole_way import is_at_rest, rpm_of, wait_for_event
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,14 +41,11 @@ LUMBAR_PPM, LUMBAR_S = 1800, 60.0
 STRICTEST_PPM = 1600
 """The heel's: what holds where no place is named."""
 
-SPEED = 20.0
-
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--ble", "--speed", str(SPEED)) as running:
-        assert percuss("pair", running.url, "--profile", "theragun-gen4", "--as", "gun").returncode == 0
-        yield running
+    with paired_gun(tmp_path, "--ble") as device:
+        yield device
 
 
 def asked_ppm(gun: RunningSimulator) -> list[int]:

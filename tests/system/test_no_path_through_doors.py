@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from tests.helpers.broker import broker, client
-from tests.helpers.processes import RunningSimulator, percuss, simulator
-from tests.system.test_no_path_around import LUMBAR_PPM, LUMBAR_S, SPEED, driven_s, peak_ppm
-from tests.system.test_service import is_at_rest, service
+from tests.helpers.motor import SPEED, is_at_rest, paired_gun
+from tests.helpers.processes import RunningSimulator
+from tests.helpers.service import service
+from tests.system.test_no_path_around import LUMBAR_PPM, LUMBAR_S, driven_s, peak_ppm
 
 TOO_MUCH: list[dict[str, Any]] = [
     {"script": "calves:left 88% 10s"},  # 2112 ppm
@@ -33,9 +34,8 @@ PAUSES = 3
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--ble", "--speed", str(SPEED)) as running:
-        assert percuss("pair", running.url, "--profile", "theragun-gen4", "--as", "gun").returncode == 0
-        yield running
+    with paired_gun(tmp_path, "--ble") as device:
+        yield device
 
 
 def assert_held(gun: RunningSimulator) -> None:

@@ -24,7 +24,7 @@ from controller.http import service_app
 from controller.http.lock import WAIT_S
 from controller.station import Station
 from tests.helpers.processes import HANG_S
-from tests.system.test_service import Service, service
+from tests.helpers.service import Service, service
 
 CHECKS = [
     not_a_server_error,

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.motor import is_at_rest, rpm_of
 from tests.helpers.processes import RunningSimulator, percuss, simulator
 from tests.helpers.terminal import in_terminal
-from tests.system.test_whole_way import is_at_rest, rpm_of
 
 HOLD = ("set", "gun", "25%", "--for", "12s", "--region", "hamstrings")
 

@@ -2,135 +2,29 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import itertools
 import json
-import os
 import signal
 import socket
 import ssl
-import subprocess
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from tests.helpers.processes import HANG_S, PERCUSS, RunningSimulator, percuss, simulator
-
-SPEED = 20.0
-LONG = {
-    "script": "calves:each gentle 60s; hamstrings:each gentle 60s; quadriceps:each gentle 60s",
-    "massager": "gun",
-    "speed": SPEED,
-}
-
-
-@dataclass
-class Service:
-    """A service that runs; ``client`` has its token, and ``talk`` what it logs."""
-
-    process: subprocess.Popen[str]
-    url: str
-    client: httpx.Client
-    talk: list[str]
-
-    def post(self, path: str, body: Any = None) -> Any:
-        answer = self.client.post(f"/api/v1/{path}", json=body)
-        assert answer.status_code in {200, 201}, answer.text
-        return answer.json()
-
-    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Everything from the beginning on."""
-        with self.client.stream("GET", "/api/v1/events", headers={"Last-Event-ID": "0"}) as answer:
-            kind = ""
-            for line in answer.iter_lines():
-                if line.startswith("event: "):
-                    kind = line.removeprefix("event: ")
-                elif line.startswith("data: "):
-                    yield kind, json.loads(line.removeprefix("data: "))
-
-    def until(self, kind: str, **data: Any) -> dict[str, Any]:
-        for told, values in self.events():
-            if told == kind and data.items() <= values["data"].items():
-                return values
-        raise AssertionError(f"there was no {kind}")
-
-    def end(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(HANG_S)
-
-
-SERVE = (*PERCUSS, "serve", "--port", "0")
-
-
-@contextmanager
-def service(
-    home: Path, *arguments: str, command: Sequence[str] = SERVE, verify: Any = True, **environment: str
-) -> Iterator[Service]:
-    """A service for the block, killed at its end."""
-    process = subprocess.Popen(
-        [*command, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, **environment},
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    talk: list[str] = []
-    errors = process.stderr
-    reader = threading.Thread(target=lambda: talk.extend(errors), daemon=True)
-    reader.start()
-    try:
-        said = process.stdout.readline()
-        assert said.startswith("percuss serves "), (said, talk)
-        url = said.split()[2].rstrip(";")
-        token = (home / "service-token").read_text().strip()
-        assert token not in said
-        headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=url, headers=headers, timeout=HANG_S, verify=verify) as client:
-            yield Service(process, url, client, talk)
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(HANG_S)
-        process.stdout.close()
-        errors.close()
+from tests.helpers.certificates import self_signed
+from tests.helpers.motor import SPEED, is_at_rest, paired_gun, wait_for_motion, wait_for_rest
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator
+from tests.helpers.service import LONG, service
 
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--speed", str(SPEED)) as device:
-        paired = percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun")
-        assert paired.returncode == 0, paired.stderr
+    with paired_gun(tmp_path) as device:
         yield device
-
-
-def is_at_rest(device: RunningSimulator) -> bool:
-    return float(device.recorded("motor")[-1]["ppm"]) == 0
-
-
-def wait_for_rest(device: RunningSimulator) -> None:
-    """Until the motor is at rest; a motor that stays on becomes the test's timeout."""
-    while not is_at_rest(device):
-        time.sleep(0.01)
-
-
-def wait_for_motion(device: RunningSimulator) -> None:
-    while not any(float(each["ppm"]) > 0 for each in device.recorded("motor")):
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -215,32 +109,8 @@ def test_it_logs_json_lines_when_asked_to(home: Path) -> None:
     ]
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "percuss test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_tls_by_files(home: Path, tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path)
     environment = {"PERCUSS_HTTP__TLS_CERT": str(cert), "PERCUSS_HTTP__TLS_KEY": str(key)}
     with service(home, verify=ssl.create_default_context(cafile=str(cert)), **environment) as running:
         assert running.url.startswith("https://127.0.0.1:")
@@ -274,7 +144,7 @@ def until_closed(link: socket.socket, *, drip: bytes = b"") -> None:
 @pytest.mark.parametrize("greeting", [b"", b"\x16\x03\x01\x02\x00\x01"])
 @pytest.mark.parametrize("drip", [b"", b"\0"])
 def test_who_never_agrees_on_tls_is_cut_off(home: Path, tmp_path: Path, greeting: bytes, drip: bytes) -> None:
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path)
     environment = {"PERCUSS_HTTP__TLS_CERT": str(cert), "PERCUSS_HTTP__TLS_KEY": str(key)}
     with service(home, verify=ssl.create_default_context(cafile=str(cert)), **environment) as running:
         address = ("127.0.0.1", httpx.URL(running.url).port or 0)
@@ -286,7 +156,7 @@ def test_who_never_agrees_on_tls_is_cut_off(home: Path, tmp_path: Path, greeting
 
 @pytest.mark.parametrize("head", [b"", b"GET /api/v1/session HTTP/1.1\r\nHost: localhost\r\nX: "])
 def test_who_never_says_what_it_wants_over_tls_is_cut_off(home: Path, tmp_path: Path, head: bytes) -> None:
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path)
     environment = {"PERCUSS_HTTP__TLS_CERT": str(cert), "PERCUSS_HTTP__TLS_KEY": str(key)}
     context = ssl.create_default_context(cafile=str(cert))
     with service(home, verify=context, **environment) as running:

@@ -19,8 +19,8 @@ from controller.service.token import read_token
 from tests.helpers.broker import Client, Heard, broker, client
 from tests.helpers.browser import chromium, opened
 from tests.helpers.processes import HANG_S, percuss, simulator, started
+from tests.helpers.service import Service, service
 from tests.system.left_running import PROFILES, Motor
-from tests.system.test_service import Service, service
 
 ROUTINE = """
 schema = 1

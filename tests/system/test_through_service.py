@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from controller.station import LEFT_ALONE
-from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator, started
+from tests.helpers.certificates import self_signed
+from tests.helpers.motor import is_at_rest, paired_gun, wait_for_motion, wait_for_rest
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss, started
+from tests.helpers.service import service
 from tests.helpers.terminal import in_terminal
-from tests.system.test_service import certificate, is_at_rest, service, wait_for_motion, wait_for_rest
 
 SPEED = "20"
 PING_S = 15
@@ -31,9 +33,7 @@ COUNTED = re.compile(r"^[321 ]*$|^Half-way\.$")
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--speed", SPEED) as device:
-        paired = percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun")
-        assert paired.returncode == 0, paired.stderr
+    with paired_gun(tmp_path) as device:
         yield device
 
 
@@ -270,10 +270,9 @@ def test_what_needs_no_paired_device_runs_in_the_terminal(home: Path) -> None:
 
 @pytest.mark.usefixtures("gun")
 def test_it_is_reached_by_tls_with_its_own_certificate_only(home: Path, tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path)
     environment = {"PERCUSS_HTTP__TLS_CERT": str(cert), "PERCUSS_HTTP__TLS_KEY": str(key)}
-    (tmp_path / "other").mkdir()
-    other, _ = certificate(tmp_path / "other")
+    other, _ = self_signed(tmp_path / "other")
     with service(home, verify=False, **environment):
         listed = percuss("devices", "--json")
         assert (listed.returncode, list(json.loads(listed.stdout))) == (0, ["gun"])

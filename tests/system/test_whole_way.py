@@ -7,7 +7,6 @@ import pty
 import re
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.processes import HANG_S, PERCUSS, RunningSimulator, percuss, simulator, started
+from tests.helpers.motor import is_at_rest, rpm_of
+from tests.helpers.processes import HANG_S, PERCUSS, RunningSimulator, percuss, simulator, started, wait_for_event
 
 OFF = "AA 07 01 03 00 00 03"
 SHORT = "AA 04 01 03"
-
-
-def rpm_of(frame: str) -> int | None:
-    """The speed in a Theragun frame, read by hand: AA CK 01 03 HH LL 03."""
-    parts = frame.split()
-    return int(parts[4] + parts[5], 16) if parts[2:4] == ["01", "03"] and len(parts) == 7 else None
 
 
 def frames(gun: RunningSimulator) -> list[str]:
@@ -38,11 +32,6 @@ def cut(running: RunningSimulator, pattern: str) -> list[str]:
 
 def events(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
-
-
-def is_at_rest(running: RunningSimulator) -> bool:
-    last = {line["channel"]: line["ppm"] for line in running.recorded("motor")}
-    return not any(last.values())
 
 
 @pytest.fixture
@@ -275,16 +264,6 @@ def test_a_dropped_link_ends_an_unattended_session_with_a_stop(gun: RunningSimul
         after = [frame for frame in frames(gun)[before:] if frame.split()[2:4] == ["01", "03"]]
         assert set(after[-4:]) <= {OFF, SHORT}
         assert is_at_rest(gun)
-
-
-def wait_for_event(running: "subprocess.Popen[str]", name: str) -> dict[str, Any]:
-    """Read the events of a session until one of this name."""
-    assert running.stdout is not None
-    for line in running.stdout:
-        event: dict[str, Any] = json.loads(line)
-        if event["event"] == name:
-            return event
-    raise AssertionError(f"it ended without {name}: {running.stderr.read() if running.stderr else ''}")
 
 
 def wait_until(fact: "Any", terminal: int) -> bytes:

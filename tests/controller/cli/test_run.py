@@ -14,8 +14,8 @@ import pytest
 
 from routines.library import BUNDLED, find_routine
 from routines.planner import plan
-from tests.helpers.processes import HANG_S, PERCUSS, RunningSimulator, percuss, simulator, started
-from tests.system.test_whole_way import is_at_rest, rpm_of, wait_for_event
+from tests.helpers.motor import is_at_rest, rpm_of
+from tests.helpers.processes import HANG_S, PERCUSS, RunningSimulator, percuss, simulator, started, wait_for_event
 
 SCRIPT = "calves:each 40% 20s; rest 5s"
 SCRIPT_S = 8 + 20 + 8 + 20 + 5

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from firmware_profiles.captures import Passed, read_capture
-from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator, started
+from tests.helpers.motor import paired_gun
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss, started
 
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--ble") as running:
-        assert percuss("pair", running.url, "--profile", "theragun-gen4", "--as", "gun").returncode == 0
-        yield running
+    with paired_gun(tmp_path, "--ble", speed=1) as device:
+        yield device
 
 
 def test_ctrl_c_ends_the_listening_and_nothing_was_driven(gun: RunningSimulator, tmp_path: Path) -> None:

@@ -13,27 +13,17 @@ import pytest
 
 from controller.http.problems import MEDIA_TYPE
 from tests.controller.http.serving import served, until, until_so
-from tests.helpers.processes import RunningSimulator, percuss, simulator
+from tests.helpers.motor import SPEED, has_turned, is_at_rest, paired_gun
+from tests.helpers.processes import RunningSimulator
 
-SPEED = 20.0
 LONG = {"script": "calves:left gentle 60s; calves:right gentle 60s; heel gentle 30s", "massager": "gun", "speed": SPEED}
 SHORT = {"script": "calves:left gentle 20s", "massager": "gun", "speed": SPEED}
 
 
 @pytest.fixture
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
-    with simulator(tmp_path, "theragun-gen4", "--speed", str(SPEED)) as device:
-        paired = percuss("pair", device.url, "--profile", "theragun-gen4", "--as", "gun")
-        assert paired.returncode == 0, paired.stderr
+    with paired_gun(tmp_path) as device:
         yield device
-
-
-def is_at_rest(device: RunningSimulator) -> bool:
-    return float(device.recorded("motor")[-1]["ppm"]) == 0
-
-
-def has_run(device: RunningSimulator) -> bool:
-    return any(float(each["ppm"]) > 0 for each in device.recorded("motor"))
 
 
 async def post(client: httpx.AsyncClient, path: str, body: Any = None) -> Any:
@@ -54,7 +44,7 @@ async def test_a_session_from_its_start_to_its_end(gun: RunningSimulator) -> Non
         assert [(each["routine"], each["outcome"]) for each in history] == [("script", "done")]
         one = (await door.client.get(f"/api/v1/history/{history[0]['id']}")).json()
         assert [step["region"] for step in one["steps"] if step["is_driven"]] == ["calves"]
-    assert has_run(gun)
+    assert has_turned(gun)
     assert is_at_rest(gun)
 
 

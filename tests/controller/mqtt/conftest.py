@@ -9,8 +9,9 @@ import pytest
 
 from controller.service.settings import MqttSettings
 from controller.station import Station
-from tests.helpers.bridge import bridged, paired_gun
+from tests.helpers.bridge import bridged
 from tests.helpers.broker import Broker, Client, broker, client
+from tests.helpers.motor import paired_gun
 from tests.helpers.processes import RunningSimulator
 
 

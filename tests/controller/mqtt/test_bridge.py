@@ -16,19 +16,9 @@ from controller.service.settings import MqttSettings
 from controller.sessions import Request
 from controller.station import Order, Station
 from firmware_profiles.errors import PercussError
-from tests.helpers.bridge import (
-    SCRIPT,
-    SPEED,
-    bridged,
-    has_turned,
-    is_at_rest,
-    is_idle,
-    is_paused,
-    run,
-    settle,
-    until_at_rest,
-)
+from tests.helpers.bridge import SCRIPT, bridged, is_idle, is_paused, run, settle, until_at_rest
 from tests.helpers.broker import Broker, Client, Heard, client, stamp
+from tests.helpers.motor import SPEED, has_turned, is_at_rest
 from tests.helpers.processes import RunningSimulator
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from controller.station import Station
 from tests.controller.mqtt.test_commands import anything, nearly
-from tests.helpers.bridge import SPEED, is_idle, run, settle
+from tests.helpers.bridge import is_idle, run, settle
 from tests.helpers.broker import Client, stamp
+from tests.helpers.motor import SPEED
 from tests.helpers.processes import RunningSimulator
 
 COUNT = 1000

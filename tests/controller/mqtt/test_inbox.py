@@ -21,8 +21,9 @@ from controller.mqtt.obeying import Obeying
 from controller.mqtt.topics import Topics
 from controller.service import emergency
 from controller.station import Order, Station, open_station
-from tests.helpers.bridge import SPEED, has_turned, is_idle, paired_gun, until_at_rest
+from tests.helpers.bridge import is_idle, until_at_rest
 from tests.helpers.broker import stamp
+from tests.helpers.motor import SPEED, has_turned, paired_gun
 from tests.helpers.processes import RunningSimulator, percuss, simulator
 
 SCRIPT = "calves:left gentle 120s"
