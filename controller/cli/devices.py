@@ -157,9 +157,11 @@ def forget(name: str) -> None:
     """Forget a paired device."""
     import asyncio
 
+    from controller.cli.through_service.client import forget_device, running_service
     from controller.service import pairing
 
-    asyncio.run(pairing.forget(name))
+    service = running_service()
+    asyncio.run(pairing.forget(name) if service is None else forget_device(service, name))
     say(f"{name} is forgotten.")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import socket
 import sys
+import time
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from controller.errors import LinkLostError, RefusedError
 from controller.happenings import Happening, Happenings
 from controller.http.app import front_app
 from controller.http.server import listen
-from controller.http.wire import SWITCH_S, Answered, Asked, Wire
+from controller.http.wire import PING_S, PINGS_UNHEARD, SWITCH_S, Answered, Asked, Wire
 from controller.service.logs import start_logging
 from controller.service.settings import HttpSettings, LogSettings
 
@@ -30,6 +31,11 @@ class Service:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answered]] = {}
         self._is_gone = False
+        self._heard_s = time.monotonic()
+
+    def is_heard(self) -> bool:
+        """Whether it gave a sign of life of late; without a reason to speak it pings."""
+        return time.monotonic() - self._heard_s < PINGS_UNHEARD * PING_S
 
     async def hand_on(self, asked: Asked) -> Answered:
         """What the service answers. Raises LinkLostError when it is gone."""
@@ -48,6 +54,7 @@ class Service:
         """Take what it says until it is gone, which ends the server; so does what cannot be understood."""
         try:
             async for message in self._wire.messages():
+                self._heard_s = time.monotonic()
                 self._take(message, server)
         finally:
             server.should_exit = server.force_exit = True
@@ -85,7 +92,13 @@ async def main(descriptor: int) -> None:
         return
     start_logging(LogSettings(**opening["log"]))
     service = Service(wire)
-    app = front_app(service.happenings, service.hand_on, token=opening["token"], allowed_hosts=opening["allowed_hosts"])
+    app = front_app(
+        service.happenings,
+        service.hand_on,
+        token=opening["token"],
+        allowed_hosts=opening["allowed_hosts"],
+        is_heard=service.is_heard,
+    )
     try:
         listener = listen(HttpSettings(**opening["http"]))
         server = listener.server(app)

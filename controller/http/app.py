@@ -41,7 +41,7 @@ from controller.http.problems import (
     respond_to_invalid,
 )
 from controller.http.reading import answering_routes, reading_routes
-from controller.http.refusals import Connection
+from controller.http.refusals import Connection, Refusals
 from controller.http.regions import region_routes
 from controller.http.wire import Answered, Asked
 from controller.snapshot import Snapshot
@@ -67,16 +67,26 @@ _PROBLEM: dict[str, Any] = {
 }
 
 
-def front_app(happenings: Happenings, hand_on: HandOn, *, token: str, allowed_hosts: Collection[str] = ()) -> FastAPI:
-    """What the world talks to. ``allowed_hosts`` are names that a browser may use besides this computer's own."""
+def front_app(
+    happenings: Happenings,
+    hand_on: HandOn,
+    *,
+    token: str,
+    allowed_hosts: Collection[str] = (),
+    is_heard: Callable[[], bool] = lambda: True,
+) -> FastAPI:
+    """What the world talks to. ``allowed_hosts`` are names that a browser may use besides this computer's own.
+
+    ``is_heard`` says whether the service gives signs of life.
+    """
 
     async def take_snapshot() -> Snapshot:
         return _snapshot(await hand_on(_LOOK))
 
-    outlook = Outlook(happenings, take_snapshot)
+    outlook = Outlook(happenings, take_snapshot, is_heard)
     app = _bare_app(None)
     _include(app, _looking(outlook))
-    app.mount(API, _Rest(hand_on))
+    app.mount(API, _Rest(hand_on, outlook.refusals))
     app.mount("/", StaticFiles(directory=PAGE, html=True, check_dir=False))
     hosts = {*LOOPBACK_NAMES, *allowed_hosts}
     trusted = set[Connection]()
@@ -132,14 +142,15 @@ async def answer(app: FastAPI, asked: Asked) -> Answered:
 class _Rest:
     """Hands on whatever is not answered here."""
 
-    def __init__(self, hand_on: HandOn) -> None:
+    def __init__(self, hand_on: HandOn, refusals: Refusals) -> None:
         self._hand_on = hand_on
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         asked = Asked(
             method=request.method,
-            path=scope["path"],
+            path=scope["path"].rstrip("/"),  # a redirect is an errand for whoever asks; a stop must not wait for it
             query=scope["query_string"].decode("latin-1"),
             content_type=request.headers.get("content-type", ""),
             body=(await request.body()).decode("latin-1"),
@@ -156,7 +167,9 @@ class _Rest:
         try:
             await asyncio.wait({starting, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if leaving.done():
-                logger.warning("whoever asked for a session left before it began: it is stopped (%s)", asked.by)
+                self._refusals.note(
+                    "a session whose asker left before it began", asked.by, f"{asked.method} {asked.path}"
+                )
                 await self._give_up(starting, asked.by)
             return await starting
         finally:

@@ -20,11 +20,18 @@ Found = TypeVar("Found")
 class Outlook:
     """What routes need that only look; it may be in another process than the station.
 
-    Its reading thread is a single one, so that many who ask are no load of many threads.
+    ``is_heard`` says whether the station's process gives signs of life. Its reading thread is a single one, so that
+    many who ask are no load of many threads.
     """
 
-    def __init__(self, happenings: Happenings, take_snapshot: Callable[[], Awaitable[Snapshot]]) -> None:
+    def __init__(
+        self,
+        happenings: Happenings,
+        take_snapshot: Callable[[], Awaitable[Snapshot]],
+        is_heard: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.happenings = happenings
+        self.is_heard = is_heard
         self.refusals = Refusals()
         self._take_snapshot = take_snapshot
         self._reader = ThreadPoolExecutor(1, "percuss http")

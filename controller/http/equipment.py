@@ -126,7 +126,7 @@ def equipment_routes(door: Door) -> APIRouter:
     @routes.post("/pair", status_code=201)
     async def pair(wish: PairWish) -> PairedAnswer:
         """Connect to a device, see that it stops, and remember it; not while a session runs."""
-        paired = await station.pair(wish.target, name=wish.name, profile=wish.profile)
+        paired = await station.pair(wish.target, name=wish.name, profile=wish.profile, parameters=wish.parameters)
         profile = paired.profile
         return PairedAnswer(
             name=paired.name,

@@ -28,6 +28,8 @@ BATCH = 500
 BATCH_BYTES = 64 * 1024
 SNAPSHOT_S = 1.0
 TOGETHER_S = 0.1
+PING_S = 2
+"""How often somebody to whom nothing is said sees that the way is still there, in real seconds."""
 TEXTS = KEPT
 """All that are kept are kept as text too, written once for all readers."""
 
@@ -35,12 +37,13 @@ EVENT = {
     "type": "object",
     "required": ["event", "data"],
     "properties": {
-        "id": {"type": "string", "description": "Its number; a snapshot has none."},
+        "id": {"type": "string", "description": "RUN-NUMBER, the service's run and its number; a snapshot has none."},
         "event": {"type": "string", "description": "Its kind."},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
 """A server-sent event as OpenAPI 3.1 tells of it."""
+_LAST = "The id of the last event that was read, or a number of this run; it goes on behind that."
 
 
 class Feed:
@@ -48,16 +51,23 @@ class Feed:
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
+        self._run = round(outlook.happenings.began_utc.timestamp() * 1000)
         self._texts: OrderedDict[int, bytes] = OrderedDict()
         self._snapshot = b""
         self._taken_s = 0.0
         self._is_busy = False
         self._one_at_a_time, self._catching_up = asyncio.Lock(), asyncio.Lock()
 
-    async def read(self, after_id: int | None) -> AsyncIterator[bytes]:
-        """Events from behind a number (None: from now on), until the service ends."""
+    def number(self, event_id: str | None) -> int:
+        """Up to where somebody has read who names this as the last id; from another run of the service nothing."""
+        if event_id is None:
+            return self._outlook.happenings.last_id
+        run, _, number = event_id.rpartition("-")
+        return int(number) if run in {"", str(self._run)} else 0
+
+    async def read(self, at: int) -> AsyncIterator[bytes]:
+        """Events from behind a number, until the service ends."""
         happenings = self._outlook.happenings
-        at = happenings.last_id if after_id is None else after_id
         due_s, is_news = 0.0, True
         while True:
             pieces, at, is_behind = self._texts_after(at)
@@ -94,7 +104,7 @@ class Feed:
         if (known := self._texts.get(one.id)) is not None:
             return known
         told = {**asdict(one), "at_utc": one.at_utc.isoformat(timespec="milliseconds")}
-        text = ServerSentEvent(json.dumps(told), id=str(one.id), event=one.kind).encode()
+        text = ServerSentEvent(json.dumps(told), id=f"{self._run}-{one.id}", event=one.kind).encode()
         self._texts[one.id] = text
         if len(self._texts) > TEXTS:
             self._texts.popitem(last=False)
@@ -124,9 +134,9 @@ def event_routes(outlook: Outlook) -> APIRouter:
 
     @routes.get("/events", response_class=EventSourceResponse, responses=stream)
     async def read_events(
-        last_event_id: Annotated[int | None, Header(ge=0, description="Go on behind this number.")] = None,
+        last_event_id: Annotated[str | None, Header(pattern=r"^([0-9]{1,15}-)?[0-9]{1,15}$", description=_LAST)] = None,
     ) -> EventSourceResponse:
         """Everything that happens, and a snapshot every second while a session runs."""
-        return EventSourceResponse(feed.read(last_event_id))
+        return EventSourceResponse(feed.read(feed.number(last_event_id)), ping=PING_S)
 
     return routes

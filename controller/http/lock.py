@@ -8,6 +8,7 @@ import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Collection
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,9 +28,8 @@ WRONG_TOKENS, WRONG_TOKENS_S = 10, 60.0
 """So many wrong tokens in so many seconds, from all together; then wrong ones get no word on why."""
 
 REQUESTS_PER_S, REQUESTS_AT_ONCE = 30.0, 300
-"""What is answered, apart from what stops or steers a session: a flood leaves time for that.
-
-So much for all who have the token, and so much for each address without it.
+"""What is answered: so much for all who have the token, as much again of what starts or steers a session, and so much
+for each address without it. What stops is always answered.
 """
 ADDRESSES = 1000
 """Of so many addresses it is known how much they asked; whoever is forgotten begins anew."""
@@ -38,7 +38,7 @@ WAIT_S = 1.0
 
 API = "/api/"
 STEERING = ("/api/v1/session", "/api/v1/emergency-stop", "/api/v1/devices/")
-STOPPING = ("/api/v1/session/stop", "/api/v1/emergency-stop")
+STOPPING = ("/api/v1/session/stop", "/api/v1/session/nerve-sign", "/api/v1/emergency-stop")
 RENEWING = "/api/v1/session/renew"
 """Twice a second while a terminal drives: nothing for a log."""
 OPEN_PATHS = frozenset({"/api/v1/health"})
@@ -91,7 +91,7 @@ class Lock:
         self._refusals = refusals
         self._trusted = trusted
         self._wrong_s: deque[float] = deque(maxlen=WRONG_TOKENS)
-        self._owner = Allowance()
+        self._owner, self._steering = Allowance(), Allowance()
         self._strangers: OrderedDict[str, Allowance] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,6 +106,8 @@ class Lock:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if message["status"] == HTTPStatus.NOT_FOUND and not scope["path"].startswith(API):
+                    self._refusals.note("no such file", _client(scope), _request(scope))
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
@@ -151,7 +153,8 @@ class Lock:
             if scope.get("client"):
                 self._trusted.add(tuple(scope["client"]))
             is_steering = is_changing and scope["path"].startswith(STEERING)
-            return None if is_steering or self._owner.take() else self._too_many(scope)
+            allowance = self._steering if is_steering else self._owner
+            return None if _is_stop(scope) or allowance.take() else self._too_many(scope)
         self._refusals.note("no token" if given is None else "a wrong token", _client(scope), _request(scope))
         if given is not None and self._is_guessing():
             return respond(429, "Too many wrong tokens.", Retry_After=f"{WRONG_TOKENS_S:.0f}", Connection="close")
@@ -221,10 +224,16 @@ class Lock:
 
     def _half_a_body(self, scope: Scope) -> Response | None:
         """The answer to somebody who left before he had said it all; None where it is acted on all the same."""
-        if scope["path"] in STOPPING:
+        if _is_stop(scope):
             return None  # when in doubt, stop
         self._refusals.note("half a body", _client(scope), _request(scope))
         return respond(400, "The body ended before it was whole.", Connection="close")
+
+
+def _is_stop(scope: Scope) -> bool:
+    path = scope["path"].rstrip("/")
+    is_of_device = path.startswith("/api/v1/devices/") and path.endswith("/stop")
+    return scope["method"] == "POST" and (path in STOPPING or is_of_device)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from controller.http.door import Outlook
 from controller.snapshot import Snapshot
@@ -67,7 +68,9 @@ def watching_routes(outlook: Outlook) -> APIRouter:
 
     @routes.get("/health")
     async def health() -> Health:
-        """Whether the service lives; the only thing that needs no token."""
+        """Whether the service lives, and is not frozen; the only thing that needs no token."""
+        if not outlook.is_heard():
+            raise HTTPException(503, "The service does not answer: it hangs, or is suspended.")
         return Health(ok=True, version=version("percuss"))
 
     described: dict[int | str, dict[str, Any]] = {

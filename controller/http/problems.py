@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -52,14 +53,15 @@ def problem_json(
 
 def respond(
     status: int, detail: str, *, kind: str = "about:blank", where: str = "", fix: str = "", **headers: str
-) -> JSONResponse:
+) -> Response:
     """The response that tells of a problem; ``headers`` by their names with underscores."""
     content = problem_json(status, detail, kind=kind, where=where, fix=fix)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return JSONResponse(content, status, headers=named, media_type=MEDIA_TYPE)
+    # In ASCII: what was asked may hold halves of characters, which UTF-8 cannot say.
+    return Response(json.dumps(content), status, headers=named, media_type=MEDIA_TYPE)
 
 
-async def respond_to_error(_request: Request, problem: Exception) -> JSONResponse:
+async def respond_to_error(_request: Request, problem: Exception) -> Response:
     """The response to an error of percuss."""
     if not isinstance(problem, PercussError):
         raise problem
@@ -70,7 +72,7 @@ async def respond_to_error(_request: Request, problem: Exception) -> JSONRespons
     return respond(status, problem.what, kind=kind, where=problem.where, fix=problem.fix)
 
 
-async def respond_to_http(_request: Request, problem: Exception) -> JSONResponse:
+async def respond_to_http(_request: Request, problem: Exception) -> Response:
     """The response to what the framework refuses: an unknown address, a method, a body that is no JSON."""
     if not isinstance(problem, HTTPException):
         raise problem
@@ -78,7 +80,7 @@ async def respond_to_http(_request: Request, problem: Exception) -> JSONResponse
     return respond(problem.status_code, str(problem.detail), **({"Allow": allow} if allow else {}))
 
 
-async def respond_to_invalid(_request: Request, problem: Exception) -> JSONResponse:
+async def respond_to_invalid(_request: Request, problem: Exception) -> Response:
     """The response to a request whose values cannot be meant: all that is wrong, in one sentence for each."""
     if not isinstance(problem, RequestValidationError):
         raise problem

@@ -21,17 +21,11 @@ from controller.errors import RefusedError
 from controller.happenings import KEPT, Happening, Happenings, Missed
 from controller.http.app import answer
 from controller.http.problems import MEDIA_TYPE, problem_json
-from controller.http.wire import Answered, Asked, Wire
+from controller.http.wire import PING_S, PINGS_UNHEARD, Answered, Asked, Wire
 from controller.service.settings import Settings
 
 logger = logging.getLogger("percuss.http")
 
-PING_S = 0.5
-PINGS_UNHEARD = 4
-"""So many pings without any word from the process, and it hangs.
-
-They are counted, and not timed, so that a service which was itself suspended blames nobody for it.
-"""
 END_S = 10.0
 """Real seconds that the process has to end; it gives those who read or wait five."""
 
@@ -82,7 +76,10 @@ class DoorProcess:
             await self._process.wait()
 
     async def _watch(self) -> None:
-        """Kill the process when it hangs: nobody could stop anything over HTTP, and nobody would notice."""
+        """Kill the process when it hangs: nobody could stop anything over HTTP, and nobody would notice.
+
+        Pings are counted, and not timed, so that a service which was itself suspended blames nobody for it.
+        """
         while self._unheard < PINGS_UNHEARD:
             self._wire.send({"kind": "ping"})
             self._unheard += 1

@@ -20,6 +20,9 @@ from typing import Any
 
 SWITCH_S = 0.0005
 """How long a thread of either process that reads files may keep the interpreter when the loop wants it."""
+PING_S = 0.5
+PINGS_UNHEARD = 4
+"""So many pings without any word from the other one, and it hangs."""
 LINE_MAX = 64 * 1024 * 1024
 """Far above the largest answer, which is a year of history."""
 

@@ -19,8 +19,11 @@ SPEED_MAX = 1000.0
 SCRIPT_MAX = 50_000
 LEASE_S_MIN, LEASE_S_MAX = 1.0, 60.0
 
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+
 RoutineName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)]
 ProfileId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)]
+ParameterName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=50)]
 PainScore = Annotated[int, Field(ge=0, le=10, strict=True)]
 
 
@@ -49,7 +52,7 @@ class PlanWish(Body):
 
     routine: RoutineName | None = None
     script: Annotated[str, Field(min_length=1, max_length=SCRIPT_MAX)] | None = None
-    file: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")] = "script"
+    file: Annotated[str, Field(min_length=1, max_length=500, pattern=PRINTABLE)] = "script"
     hold: HoldWish | None = None
     massager: DeviceName | None = None
     massager2: DeviceName | None = None
@@ -128,7 +131,7 @@ class PainWord(Body):
 class SessionNumber(Body):
     """Which session is meant, as its start told it."""
 
-    number: int = Field(ge=1)
+    number: int = Field(ge=1, strict=True)
 
 
 class ScanWish(Body):
@@ -138,8 +141,14 @@ class ScanWish(Body):
 
 
 class PairWish(Body):
-    """What to pair: a URL, an address or a name; ``profile`` where it cannot be told."""
+    """What to pair: a URL, an address or a name; ``profile`` where it cannot be told.
 
-    target: str = Field(min_length=1, max_length=300)
+    ``parameters`` are those of the profile that differ for this device, such as its PIN.
+    """
+
+    target: str = Field(min_length=1, max_length=300, pattern=PRINTABLE)
     name: DeviceName | None = None
     profile: ProfileId | None = None
+    parameters: dict[ParameterName, Annotated[str, Field(max_length=100, pattern=PRINTABLE)]] = Field(
+        default={}, max_length=20
+    )

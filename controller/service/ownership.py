@@ -77,7 +77,7 @@ def require_own(names: Iterable[str]) -> None:
     """Raise DeviceBusyError when another process is the service, which owns every paired device."""
     pid = service_pid()
     if pid is not None and pid != os.getpid() and (owned_names := ", ".join(names)):
-        fix = "Ask it: `percuss run` without --sim does, and its page; or end it first."
+        fix = "Use its page, or `percuss run` without --sim; or end it first."
         raise DeviceBusyError(f"is owned by the service (process {pid}).", where=owned_names, fix=fix)
 
 

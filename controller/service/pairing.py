@@ -12,6 +12,7 @@ from controller.errors import RefusedError, StopUnconfirmedError
 from controller.events import Listener
 from controller.registry import PairedDevice, PairedIdentity, Registry
 from controller.safety import holds
+from controller.service.ownership import require_own
 from controller.service.scanning import Found, hci_of, is_url, scan
 from controller.stopping import StopResult
 from controller.transports import Identity, open_url
@@ -88,7 +89,7 @@ async def pair(
 
     ``parameters`` are those of the profile that differ from its defaults. Raises ValueRefusedError for one of them,
     TransportError, DeviceFaultError when it does not answer, StopUnconfirmedError when it does not stop,
-    RegistryError when it cannot be kept.
+    RegistryError when it cannot be kept, DeviceBusyError while it is driven or a service owns it.
     """
     registry = Registry()
     registry.devices()  # a broken file is found out before anybody waits for a radio
@@ -97,6 +98,7 @@ async def pair(
     except ValueError as problem:
         raise ValueRefusedError(str(problem), where=name, fix="Give it as --parameter NAME=VALUE.") from problem
     device = Device(name, profile, open_url(url, profile, passkey=passkey), clock=SystemClock(), emit=emit)
+    require_own(other for other, known in registry.devices().items() if known.url == url)
     async with holds.held_soon(name, url):  # a session that drives it is not disturbed
         return await _pair(device, url, name, registry, parameters or {}, bond=bond)
 
@@ -124,9 +126,11 @@ async def _pair(
 
 
 async def forget(name: str) -> None:
-    """Drop a paired device. Raises DeviceNotFoundError, and DeviceBusyError while a session drives it."""
+    """Drop a paired device. Raises DeviceNotFoundError, and DeviceBusyError while it is driven or a service owns it."""
     registry = Registry()
-    async with holds.held_soon(name, registry.find(name).url):  # by its name it can be stopped
+    url = registry.find(name).url
+    require_own([name])
+    async with holds.held_soon(name, url):  # by its name it can be stopped
         registry.forget(name)
 
 

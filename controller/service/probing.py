@@ -10,6 +10,7 @@ from controller.errors import DeviceNotFoundError, TransportError
 from controller.registry import Registry
 from controller.safety import holds
 from controller.service import pairing, scanning
+from controller.service.ownership import require_own
 from controller.service.simulation import running_simulators
 from firmware_profiles.library import load_profiles
 from firmware_profiles.matching import Appearance, Candidate, find_candidates
@@ -42,11 +43,13 @@ class Probe:
 async def probe(target: str, *, timeout_s: float = 10.0, adapter: str | None = None) -> Probe:
     """Look at the device with this URL, address or name; nothing but reading is done to it.
 
-    Raises MatchError when nothing of that name is there, DeviceBusyError while somebody drives it, TransportError.
+    Raises MatchError when nothing of that name is there, TransportError, and DeviceBusyError while somebody drives it
+    or a service owns it.
     """
     url = target if scanning.is_url(target) else pairing.choose((await _around(adapter, timeout_s)), target).url
-    paired = (name for name, device in Registry().devices().items() if device.url == url)
-    with holds.held(next(paired, target), url):
+    paired = [name for name, device in Registry().devices().items() if device.url == url]
+    require_own(paired)
+    with holds.held(paired[0] if paired else target, url):
         if not url.startswith("ble://"):
             return _serial(url)
         from controller.transports.ble_table import read_table

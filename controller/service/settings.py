@@ -129,8 +129,9 @@ def load_settings() -> Settings:
     """The settings. Raises SettingsError that lists everything that is wrong, with file, line and key, or variable."""
     path = settings_path()
     text = _read(path)
+    found = _unknown_variables()
     try:
-        return Settings(**_parse(text, path))
+        settings = Settings(**_parse(text, path))
     except SourceError as problem:
         field = re.search(r'field "(\w+)"', str(problem))
         section = PREFIX + (field[1].upper() if field else "")
@@ -138,12 +139,23 @@ def load_settings() -> Settings:
         what = "must be JSON, because it is a list or a section."
         raise SettingsError(what, where=" or ".join(said), fix="Such as: '[\"gun.example\"]'.") from problem
     except ValidationError as problem:
-        found = [_told(one, text, path) for one in problems_of(problem, Settings)]
+        found += [_told(one, text, path) for one in problems_of(problem, Settings)]
+    else:
+        if not found:
+            return settings
     if len(found) == 1:
         where, what = found[0]
         raise SettingsError(what, where=where)
     problems = [f"{where}: {what}" for where, what in found]
     raise SettingsError(f"{len(found)} things are wrong:", where="the settings of the service", problems=problems)
+
+
+def _unknown_variables() -> list[tuple[str, str]]:
+    """Variables that look like settings and belong to no section: a typing error would go unseen."""
+    sections = {PREFIX + name.upper() for name in Settings.model_fields}
+    named = (name for name in sorted(os.environ) if name.startswith(PREFIX) and "__" in name)
+    known = ", ".join(f"{section}__…" for section in sorted(sections))
+    return [(name, f"is no setting. There are {known}.") for name in named if name.partition("__")[0] not in sections]
 
 
 def _told(problem: tuple[str, KeyPath, str], text: str, path: Path) -> tuple[str, str]:

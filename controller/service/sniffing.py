@@ -14,6 +14,7 @@ from controller.errors import IdentityError, TransportError
 from controller.handshake import Handshake
 from controller.safety import holds
 from controller.service.binding import Binding
+from controller.service.ownership import require_own
 from controller.transports import Identity, link_of, open_url
 from controller.transports.capture import TappedTransport
 from firmware_profiles.captures import Direction, Opened, Passed
@@ -36,9 +37,10 @@ async def sniff(
     """Tell everything that passes until ``end`` is set, which it is by itself when the link is lost.
 
     Gives the decoder, which knows how much was understood. Raises DeviceBusyError while somebody else drives the
-    device, IdentityError when it is another one than was paired, LinkLostError and other TransportErrors, and what
-    ``hear`` raises.
+    device or a service owns it, IdentityError when it is another one than was paired, LinkLostError and other
+    TransportErrors, and what ``hear`` raises.
     """
+    require_own([binding.name])
     listening = _Listening(binding, hear, clock, end or asyncio.Event())
     with holds.held(binding.name, binding.url):
         try:

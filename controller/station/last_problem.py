@@ -1,4 +1,4 @@
-"""What a person should look at: what went wrong last, until a session begins or a link is back."""
+"""What a person should look at: what went wrong last, until a session begins or the link is back."""
 
 from __future__ import annotations
 
@@ -16,22 +16,30 @@ class LastProblem:
     """Hears what happens; ``sentence`` is empty when nothing is wrong."""
 
     def __init__(self) -> None:
-        self.sentence = ""
+        self._lost: dict[str, str] = {}
+        self._other = ""
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong last."""
+        return self._other or " ".join(self._lost.values())
 
     def hear(self, kind: str, data: dict[str, Any]) -> None:
         """Take up what happened, of one of the kinds of `Happenings`."""
         match kind:
-            case "session_started" | "link_restored":
-                self.sentence = ""
             case "link_lost":
-                self.sentence = f"{data['device']}: {data['reason']}"
-            case "session_ended":
-                ending = BAD_ENDS.get(data["outcome"], "")
-                self.sentence = f"{ending} {data['reason']}".strip() if ending else ""
+                self._lost[data["device"]] = f"{data['device']}: {data['reason']}"
+            case "link_restored":
+                self._lost.pop(data["device"], None)
+            case "session_started" | "session_ended":
+                self._lost.clear()
+                ending = BAD_ENDS.get(data.get("outcome", ""), "")
+                self._other = f"{ending} {data['reason']}".strip() if ending else ""
             case "session_over" if data.get("detail"):  # what broke the session off, such as a full disk
-                self.sentence = " ".join(filter(None, (data["detail"], data.get("fix"))))
+                where = f"{data['where']}: " if data.get("where") else ""
+                self._other = f"{where}{data['detail']} {data.get('fix', '')}".strip()
             case "left_over":
                 stops = "; ".join(f"{name}: {what}" for name, what in data["stops"].items())
-                self.sentence = f"Session {data['routine']} was cut off. {stops}."
+                self._other = f"Session {data['routine']} was cut off. {stops}."
             case "problem":
-                self.sentence = data["problem"]
+                self._other = data["problem"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from controller import api
-from controller.errors import RefusedError
+from controller.errors import RefusedError, StopUnconfirmedError
 from controller.events import Event, SessionEnded, event_json
 from controller.exit_codes import problem_json
 from controller.happenings import Happenings
@@ -90,7 +90,8 @@ class Station:
     async def stop(self, reason: str, *, number: int | None = None) -> SessionEnded | None:
         """Stop the session and wait until everything is at rest, or did not confirm it; None when none had begun.
 
-        With a ``number`` only that one is stopped. Raises what broke the session, such as JournalError.
+        With a ``number`` only that one is stopped. Raises what broke the session, such as JournalError, and
+        StopUnconfirmedError for one that was only just beginning.
         """
         hosted = self._hosted
         if number is not None and (hosted is None or hosted.number != number):
@@ -100,9 +101,14 @@ class Station:
         if hosted is None:
             return None
         try:
-            return None if running is None else await running.live.ended()
+            if running is not None:
+                return await running.live.ended()
         finally:
             await asyncio.wait({hosted.task})
+        problem = None if hosted.task.cancelled() else hosted.task.exception()
+        if isinstance(problem, StopUnconfirmedError):
+            raise problem
+        return None
 
     async def stop_device(self, name: str, by: str) -> StopResult | PercussError:
         """Stop one paired device; a session that drives it, here or in another process, is ended first.
@@ -123,10 +129,17 @@ class Station:
         with self._search("looking around"):
             return await api.scan(for_s)
 
-    async def pair(self, target: str, *, name: str | None = None, profile: str | None = None) -> Paired:
+    async def pair(
+        self,
+        target: str,
+        *,
+        name: str | None = None,
+        profile: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Paired:
         """Pair a device, as `api.pair`. Raises RefusedError while a session runs, and what that raises."""
         with self._search("pairing"):
-            paired = await api.pair(target, name=name, profile=profile)
+            paired = await api.pair(target, name=name, profile=profile, parameters=parameters)
         self._happen("paired", {"device": paired.name, "profile": paired.profile.id, "proof": paired.stop.proof})
         return paired
 
@@ -248,7 +261,8 @@ class Station:
         problem = None if task.cancelled() else task.exception()
         if not begun.done():
             begun.set_exception(problem or _stopped_before())
-            problem = None  # whoever asked hears it
+            if not isinstance(problem, StopUnconfirmedError):
+                problem = None  # whoever asked hears it, and nobody else need
         self._happen("session_over", problem_json(problem), session=number)
 
     def _stop_now(self, reason: str) -> None:

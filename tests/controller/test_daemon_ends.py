@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,18 @@ def test_a_door_that_hangs_ends_the_service_and_the_motor_first(home: Path, gun:
     assert "Traceback" not in talk
     with service(home) as again:
         assert again.client.get("/api/v1/session").json()["session"] is None
+
+
+def test_a_service_that_is_frozen_is_not_said_to_be_well(home: Path) -> None:
+    with service(home) as running, httpx.Client(base_url=running.url, timeout=HANG_S) as asked:
+        assert asked.get("/api/v1/health").json()["ok"]
+        os.kill(running.process.pid, signal.SIGSTOP)
+        while (frozen := asked.get("/api/v1/health")).status_code == 200:
+            time.sleep(0.1)
+        assert (frozen.status_code, frozen.json()["title"]) == (503, "Service Unavailable")
+        os.kill(running.process.pid, signal.SIGCONT)
+        while asked.get("/api/v1/health").status_code != 200:
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP])

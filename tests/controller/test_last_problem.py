@@ -24,8 +24,8 @@ LOST = ("link_lost", {"device": "gun", "reason": "no report for 2 s"})
         ("session_ended", {"outcome": "device_fault", "reason": ""}, "The device is at fault."),
         (
             "session_over",
-            {"type": "bad_file", "detail": "The disk is full.", "fix": "Make room."},
-            "The disk is full. Make room.",
+            {"type": "bad_file", "detail": "is full.", "where": "the disk", "fix": "Make room."},
+            "the disk: is full. Make room.",
         ),
         ("left_over", {"routine": "feet", "stops": {"gun": "at rest"}}, "Session feet was cut off. gun: at rest."),
         ("problem", {"problem": "The journal cannot be read."}, "The journal cannot be read."),
@@ -44,7 +44,7 @@ def test_what_goes_wrong_stands_until_a_session_begins(kind: str, data: dict[str
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
-        ("link_restored", {}),
+        ("link_restored", {"device": "gun"}),
         ("session_ended", {"outcome": "done", "reason": ""}),
         ("session_ended", {"outcome": "stopped", "reason": "by the person"}),
     ],
@@ -54,6 +54,14 @@ def test_what_came_right_leaves_nothing_to_look_at(kind: str, data: dict[str, An
     last.hear(*LOST)
     last.hear(kind, data)
     assert last.sentence == ""
+
+
+def test_the_link_that_is_back_says_nothing_of_the_one_that_is_not() -> None:
+    last = LastProblem()
+    last.hear(*LOST)
+    last.hear("link_lost", {"device": "pad", "reason": "gone"})
+    last.hear("link_restored", {"device": "gun"})
+    assert last.sentence == "pad: gone"
 
 
 def test_the_end_of_a_session_does_not_hide_what_broke_it() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller import api
-from controller.errors import DeviceBusyError, RefusedError, RegistryError
+from controller.errors import DeviceBusyError, RefusedError, RegistryError, StopUnconfirmedError
 from controller.happenings import Happening
 from controller.sessions import Request
 from controller.station import LEFT_ALONE, Order, Station, open_station
@@ -102,6 +102,32 @@ async def test_stop_while_it_connects_gives_up(station: Station, gun: RunningSim
         await first
     assert station.running is None
     await station.start(order())
+
+
+async def test_a_stop_that_gives_up_a_beginning_tells_what_is_not_confirmed_to_have_stopped(
+    station: Station, gun: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_connecting = asyncio.Event()
+
+    @asynccontextmanager
+    async def never_begins(*_: object, **__: object) -> AsyncIterator[None]:
+        try:
+            is_connecting.set()
+            await asyncio.Event().wait()
+            yield
+        except asyncio.CancelledError:
+            raise StopUnconfirmedError("it did not say that it stopped.", where="gun") from None
+
+    monkeypatch.setattr("controller.api.session", never_begins)
+    first = asyncio.ensure_future(station.start(order()))
+    await is_connecting.wait()
+    with pytest.raises(StopUnconfirmedError):
+        await station.stop("too early")
+    with pytest.raises(StopUnconfirmedError):
+        await first
+    told = await until(station, "session_over")
+    assert told.data["type"] == "stop_unconfirmed"
+    assert "did not say that it stopped" in station.last_problem.sentence
 
 
 async def test_what_cannot_start_says_why_and_leaves_the_station_free(station: Station) -> None:

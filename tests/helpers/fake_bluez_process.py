@@ -31,7 +31,8 @@ class RunningBluez:
 
     def received(self) -> list[tuple[str, bool]]:
         """Every write that reached the device: its bytes in hex, and whether it asked for a response."""
-        lines = [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
+        written, _, _ = self.record.read_text(encoding="utf-8").rpartition("\n")  # it may be writing a line just now
+        lines = [json.loads(line) for line in written.splitlines()]
         return [(line["hex"], line["with_response"]) for line in lines if line["kind"] == "rx"]
 
     async def _tell(self, wish: dict[str, Any]) -> dict[str, Any]:

@@ -72,7 +72,8 @@ class RunningSimulator:
 
     def recorded(self, kind: str) -> list[dict[str, Any]]:
         """What its recorder saw so far, of one kind."""
-        lines = [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
+        written, _, _ = self.record.read_text(encoding="utf-8").rpartition("\n")  # it may be writing a line just now
+        lines = [json.loads(line) for line in written.splitlines()]
         return [line for line in lines if line["kind"] == kind]
 
     def control(self, **request: object) -> dict[str, Any]:

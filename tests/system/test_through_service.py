@@ -257,6 +257,24 @@ def test_nobody_takes_a_paired_device_past_the_service(home: Path, gun: RunningS
     assert not any(each["ppm"] for each in gun.recorded("motor"))
 
 
+def test_no_other_command_takes_a_device_from_the_service(home: Path, gun: RunningSimulator, tmp_path: Path) -> None:
+    with service(home) as serving:
+        before = gun.recorded("rx")
+        for command in (
+            ("pair", gun.url, "--profile", "theragun-gen4", "--as", "mine"),
+            ("pair", gun.url, "--profile", "theragun-gen4", "--as", "gun"),
+            ("probe", gun.url),
+            ("sniff", "gun", "--capture", str(tmp_path / "capture.jsonl")),
+        ):
+            refused = percuss(*command)
+            assert refused.returncode == 5, (command, refused.stderr)
+            assert f"gun: is owned by the service (process {serving.process.pid})" in refused.stderr
+        assert gun.recorded("rx") == before, "nobody said a word to it"
+        assert percuss("forget", "gun").returncode == 0
+        assert serving.until("forgotten")["data"] == {"device": "gun"}
+        assert percuss("forget", "gun").returncode == 5
+
+
 @pytest.mark.usefixtures("gun")
 def test_what_needs_no_paired_device_runs_in_the_terminal(home: Path) -> None:
     with service(home) as serving:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 from controller import errors
 from controller.registry import PairedDevice, PairedIdentity
@@ -79,17 +80,17 @@ class ServiceClient:
         import httpx
         from httpx_sse import SSEError, aconnect_sse
 
-        heard_s = time.monotonic()
+        heard_s, last = time.monotonic(), str(after_id)
         while True:
             try:
-                headers = {"Last-Event-ID": str(after_id)}
+                headers = {"Last-Event-ID": last}
                 timeout = httpx.Timeout(SILENT_S)
                 async with aconnect_sse(self._http, "GET", f"{API}/events", headers=headers, timeout=timeout) as source:
                     async for one in source.aiter_sse():
                         heard_s = time.monotonic()
                         if not one.data:  # a comment that only keeps the connection
                             continue
-                        after_id = int(one.id or after_id)
+                        last = one.id or last
                         yield Told(one.event, one.json())
             except (httpx.TransportError, SSEError) as problem:
                 if self._is_gone() or time.monotonic() - heard_s > SILENT_S:
@@ -156,6 +157,12 @@ async def paired_devices(service: RunningService) -> dict[str, PairedDevice]:
         )
         for line in lines
     }
+
+
+async def forget_device(service: RunningService, name: str) -> None:
+    """Have it forget a paired device."""
+    async with connected(service) as client:
+        await client.ask("DELETE", f"/devices/{quote(name, safe='')}")
 
 
 def _own_url(url: str) -> str:

@@ -33,7 +33,7 @@ let needsToken = false;
 let isLooking = false;
 let isLookWanted = false;
 
-const events = new Events({ onEvent: hear, onHeard: connected, onLost: lost });
+const events = new Events({ isBusy: () => mayRun() || isStarting(), onEvent: hear, onHeard: connected, onLost: lost });
 
 // What alarms stays until something else happens that the person asked for; the loss of the service, until it is back.
 function tell(sentence, isAlarm) {
@@ -90,7 +90,6 @@ function apply(newest) {
   const isNews = newest.problem !== snapshot?.problem; // what was read already must not write over what is new
   const began = newest.session !== null && !(isSameRun && snapshot.session?.number === newest.session.number);
   snapshot = newest;
-  events.isSessionRunning = newest.session !== null;
   if (began) location.hash = "#now";
   showSession(newest.session, planOf(newest));
   showIdle(newest);
@@ -146,8 +145,9 @@ function lost(status) {
   if (isLost) return;
   isLost = true;
   document.body.classList.add("is-stale");
-  write(byId("alert"), mayRun() ? LOST_RUNNING : LOST_IDLE);
-  if (mayRun()) say(LOST_RUNNING);
+  const isBusy = mayRun() || isStarting();
+  write(byId("alert"), isBusy ? LOST_RUNNING : LOST_IDLE);
+  if (isBusy) say(LOST_RUNNING);
 }
 
 const mayRun = () => (snapshot?.session ?? null) !== null || (snapshot?.starting_by ?? null) !== null;

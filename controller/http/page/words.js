@@ -68,7 +68,7 @@ export function sentenceOf(kind, data) {
     case "timer_failed": return `The timer does not go along any more: ${data.reason}`;
     case "device_stopped": return `${data.device}: stop ${PROOFS[data.proof] ?? data.proof}.`;
     case "session_ended": return endingOf(data);
-    case "session_over": return [data.detail, data.fix].filter(Boolean).join(" ");
+    case "session_over": return [data.where ? `${data.where}: ${data.detail}` : data.detail, data.fix].filter(Boolean).join(" ");
     case "left_over": return `Session ${data.routine} was cut off. ${Object.entries(data.stops).map(([name, what]) => `${name}: ${what}`).join("; ")}.`;
     case "problem": return data.problem;
     case "paired": return `${data.device} is paired.`;

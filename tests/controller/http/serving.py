@@ -39,7 +39,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(station: Station | None = None, **settings: Any) -> AsyncIterator[Served]:
+async def served(
+    station: Station | None = None, is_heard: Callable[[], bool] = lambda: True, **settings: Any
+) -> AsyncIterator[Served]:
     """Serve a station for the block, a new one without."""
     chosen = HttpSettings(port=0, **settings)
     listener = listen(chosen)
@@ -50,6 +52,7 @@ async def served(station: Station | None = None, **settings: Any) -> AsyncIterat
             lambda asked: answer(whole, asked),
             token=TOKEN,
             allowed_hosts=chosen.allowed_hosts,
+            is_heard=is_heard,
         )
         server = listener.server(front)
         serving = asyncio.create_task(server.serve(sockets=[listener.listening]))
@@ -75,7 +78,7 @@ class Told:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-async def events(client: httpx.AsyncClient, last_event_id: int | None = None) -> AsyncIterator[Told]:
+async def events(client: httpx.AsyncClient, last_event_id: int | str | None = None) -> AsyncIterator[Told]:
     """What the service tells, from behind a number."""
     headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
     async with client.stream("GET", "/api/v1/events", headers=headers) as answer:

@@ -116,6 +116,29 @@ async def test_the_plan_of_the_session_that_runs(gun: RunningSimulator) -> None:
     assert is_at_rest(gun)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("session/stop/", ""),
+        ("session/stop//", '{"number": 1}'),
+        ("session/stop", '{"number": true}'),
+        ("session/stop", '{"number": "1"}'),
+        ("session/stop", '{"number": 1.0}'),
+        ("session/stop", '{"number": 7, "more": 1}'),
+    ],
+)
+async def test_a_stop_that_is_not_to_the_letter_stops_what_runs(gun: RunningSimulator, path: str, body: str) -> None:
+    async with served() as door:
+        for _ in range(2):  # the second one has the number 2
+            started = await post(door.client, "session", LONG)
+            stopped = await door.client.post(f"/api/v1/{path}", content=body)
+            if body != '{"number": 1}' or started["number"] == 1:
+                assert (stopped.status_code, stopped.json()["running"]) == (200, None)
+                assert stopped.json()["ended"]["outcome"] == "stopped"
+            else:
+                assert stopped.json() == {"ended": None, "running": 2}
+
+
 @pytest.mark.parametrize("word", ["pause", "resume", "skip", "back", "extra", "stronger", "softer", "nerve-sign"])
 async def test_without_a_session_there_is_nothing_to_ask(word: str) -> None:
     async with served() as door:

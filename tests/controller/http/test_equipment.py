@@ -36,6 +36,20 @@ async def test_a_device_is_found_paired_listed_and_forgotten(tmp_path: Path) -> 
             assert (gone.status_code, gone.json()["type"]) == (404, "not_found")
 
 
+async def test_a_device_is_paired_with_a_pin_of_its_own_which_nobody_is_told(tmp_path: Path) -> None:
+    with simulator(tmp_path, "jensen", "--ble", "--parameter", "pin=4711") as bed:
+        async with served() as door:
+            wish = {"target": bed.url, "profile": "jensen", "name": "bed"}
+            too_long = await door.client.post("/api/v1/pair", json={**wish, "parameters": {"pin": "47110"}})
+            assert (too_long.status_code, too_long.json()["type"], "47110" in too_long.text) == (422, "usage", False)
+            unknown = await door.client.post("/api/v1/pair", json={**wish, "parameters": {"pan": "4711"}})
+            assert (unknown.status_code, api.devices()) == (422, {})
+            paired = await door.client.post("/api/v1/pair", json={**wish, "parameters": {"pin": "4711"}})
+            assert (paired.status_code, "4711" in paired.text) == (201, False)
+            assert api.devices()["bed"].parameters == {"pin": "4711"}
+            assert "4711" not in (await door.client.get("/api/v1/devices")).text
+
+
 async def test_nothing_is_kept_of_a_device_that_does_not_answer() -> None:
     async with served() as door:
         wish = {"target": "socket://127.0.0.1:1", "profile": "nlr-hf8"}
@@ -54,6 +68,9 @@ async def test_nothing_is_kept_of_a_device_that_does_not_answer() -> None:
         {"target": "x", "name": "a b"},
         {"target": "x", "profile": "../theragun"},
         {"target": "x", "more": 1},
+        {"target": "/dev/\0", "profile": "nlr-hf8"},
+        {"target": "x", "parameters": {"../pin": "1"}},
+        {"target": "x", "parameters": {"pin": "1\n"}},
     ],
 )
 async def test_a_wish_that_makes_no_sense_is_refused(wish: dict[str, object]) -> None:

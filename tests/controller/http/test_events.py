@@ -16,7 +16,7 @@ from controller.station import Station, open_station
 from tests.controller.http.serving import TOKEN, Served, Told, events, served, until_so
 
 
-async def first(door: Served, count: int, last_event_id: int | None = None) -> list[Told]:
+async def first(door: Served, count: int, last_event_id: int | str | None = None) -> list[Told]:
     """The first events that are no snapshots."""
     found = []
     async for told in events(door.client, last_event_id):
@@ -32,13 +32,14 @@ async def test_a_reader_goes_on_where_it_stopped() -> None:
         for number in range(1, 6):
             door.station.happenings.add("tick", {"number": number}, session=7)
         found = await first(door, 3, last_event_id=2)
-        assert [(told.id, told.kind, told.data["data"]) for told in found] == [
-            ("3", "tick", {"number": 3}),
-            ("4", "tick", {"number": 4}),
-            ("5", "tick", {"number": 5}),
+        assert [(told.data["id"], told.kind, told.data["data"]) for told in found] == [
+            (3, "tick", {"number": 3}),
+            (4, "tick", {"number": 4}),
+            (5, "tick", {"number": 5}),
         ]
         assert found[0].data["session"] == 7
-        assert [told.id for told in await first(door, 1, last_event_id=4)] == ["5"]
+        assert found[0].id is not None
+        assert [told.data["id"] for told in await first(door, 2, last_event_id=found[0].id)] == [4, 5]
 
 
 async def test_more_than_one_look_holds_arrives_whole_and_in_order() -> None:
@@ -58,13 +59,28 @@ async def test_what_is_gone_is_said() -> None:
                 station.happenings.add("tick", {"number": number})
             missed, *rest = await first(door, 4, last_event_id=2)
             assert (missed.kind, missed.id, missed.data) == ("missed", None, {"next_id": 7})
-            assert [told.id for told in rest] == ["7", "8", "9"]
+            assert [told.data["id"] for told in rest] == [7, 8, 9]
 
 
-async def test_a_number_of_an_earlier_run_of_the_service_gives_everything() -> None:
+async def test_an_id_of_an_earlier_run_of_the_service_gives_everything() -> None:
     async with served() as door:
-        door.station.happenings.add("left_over", {"routine": "short-break"})
+        door.station.happenings.add("tick", {})
+        (before,) = await first(door, 1, last_event_id=0)
+    async with served() as door:
+        for kind in ("left_over", "tick", "tick"):
+            door.station.happenings.add(kind, {})
+        assert before.id is not None
+        # Here that number has another meaning, and what is before it was never read.
+        assert [told.kind for told in await first(door, 1, last_event_id=before.id)] == ["left_over"]
         assert [told.kind for told in await first(door, 1, last_event_id=4000)] == ["left_over"]
+
+
+@pytest.mark.parametrize("number", ["", "-1", "x", "1-2-3", "1.5", "9" * 5000, "²"])
+async def test_an_id_that_is_none_is_refused(number: str) -> None:
+    async with served() as door:
+        headers = {b"Last-Event-ID": number.encode()}
+        answer = await door.client.get("/api/v1/events", headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (422, "usage")
 
 
 async def test_without_a_number_it_begins_with_how_things_stand_and_then_tells_what_happens() -> None:

@@ -348,6 +348,29 @@ async def test_a_flood_is_turned_away_and_stop_and_start_still_get_through() -> 
         assert (await door.client.delete("/api/v1/emergency-stop")).status_code == 200
 
 
+async def test_a_flood_of_starts_leaves_time_for_what_runs_and_no_stop_is_turned_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lock, "REQUESTS_PER_S", 0.0)
+    async with served() as door:
+        started = await door.client.post("/api/v1/session", json={"script": "calves:left gentle 60s"})
+        assert started.status_code == 201
+        again = [(await door.client.post("/api/v1/session")).status_code for _ in range(lock.REQUESTS_AT_ONCE)]
+        assert again == [422] * (lock.REQUESTS_AT_ONCE - 1) + [429]
+        assert (await door.client.post("/api/v1/session/extra")).status_code == 429
+        assert (await door.client.get("/api/v1/history")).status_code == 200, "that is another allowance"
+        assert (await door.client.post("/api/v1/devices/gun/stop")).status_code == 404, "it is let in"
+        assert (await door.client.post("/api/v1/session/nerve-sign")).status_code == 200
+        for path in ("session/stop", "emergency-stop"):
+            assert (await door.client.post(f"/api/v1/{path}")).status_code == 200
+
+
+async def test_a_service_that_gives_no_sign_of_life_is_not_well() -> None:
+    async with served(is_heard=lambda: False) as door:
+        answer = await door.stranger.get("/api/v1/health")
+        assert (answer.status_code, "does not answer" in answer.json()["detail"]) == (503, True)
+
+
 async def test_no_log_has_a_secret_or_a_query(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with served() as door:

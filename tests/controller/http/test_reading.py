@@ -126,6 +126,13 @@ async def test_answers_that_cannot_be_meant_are_refused_and_the_old_ones_stay(sp
         assert screening.load() == kept
 
 
+async def test_half_a_character_is_refused_as_anything_else_that_is_no_answer() -> None:
+    async with served() as door:
+        body = b'{"answers": {"\\ud800": {"yes": false}}}'
+        answer = await door.client.post("/api/v1/screening", content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["type"]) == (422, "usage")
+
+
 async def test_the_figures_are_what_prometheus_reads() -> None:
     async with served() as door:
         answer = await door.client.get("/api/v1/metrics")

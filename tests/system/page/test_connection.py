@@ -13,6 +13,7 @@ from tests.helpers.relay import Relay
 from tests.system.page.driving import (
     Service,
     address,
+    choose,
     come_back,
     go,
     leave,
@@ -76,6 +77,34 @@ def test_a_page_that_is_cut_off_says_so_while_the_massage_goes_on(
         until_at_rest(paired)
         expect(page.locator("#connection")).to_have_text("connected")
         expect(page.locator("#idle")).to_be_visible()
+
+
+def test_a_page_that_is_cut_off_while_it_starts_something_takes_it_to_run(
+    browser: Browser, service: Service, paired: RunningSimulator
+) -> None:
+    with Relay(service.port) as relay, opened(browser, address(relay.port)) as page:
+        expect(page.locator("#connection")).to_have_text("connected")
+        choose(page)
+        relay.hold()
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(page.locator("#connection")).to_have_text("NO CONNECTION")
+        expect(page.get_by_role("alert")).to_contain_text("the massage goes on: use the device's own button")
+        page.locator("#stop").tap()
+        relay.carry()
+        expect(page.locator("#connection")).to_have_text("connected")
+        expect(page.locator("#said")).to_have_text("Nothing runs.")
+        until_at_rest(paired)
+
+
+def test_a_page_that_is_cut_off_while_nothing_runs_says_so(browser: Browser, service: Service) -> None:
+    with Relay(service.port) as relay, opened(browser, address(relay.port)) as page:
+        expect(page.locator("#connection")).to_have_text("connected")
+        relay.hold()
+        expect(page.get_by_role("alert")).to_have_text(
+            "The page has lost the service. Nothing was running when it was last heard."
+        )
+        relay.carry()
+        expect(page.locator("#connection")).to_have_text("connected")
 
 
 def test_who_comes_back_hears_all_that_a_service_started_anew_has_to_say(
