@@ -1,5 +1,7 @@
 """Too many who ask at once, a process of its own: requests at a rate, and readers of events of which half never read.
 
+Starts are among the requests.
+
 ``python -m tests.helpers.flood URL TOKEN REQUESTS_PER_S READERS`` floods until its stdin closes. For each line there it
 prints how many requests were answered, by status, and what became of the readers, as one line of JSON.
 """
@@ -20,7 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PATHS = ("session", "routines", "devices", "history", "screening", "health", "metrics")
+LOOKS = ("session", "routines", "devices", "history", "screening", "health", "metrics")
+START = '{"routine": "short-break", "massager": "nobody"}'
+"""A start that is handed on to the process that drives, and refused there."""
 CONNECTIONS = 250
 
 
@@ -72,14 +76,17 @@ class Flood:
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 0)
-        self._head = f"Host: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        self._head = f"Host: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
+        self._requests = [f"GET /api/v1/{path} HTTP/1.1\r\n{self._head}\r\n".encode() for path in LOOKS]
+        start = f"Content-Type: application/json\r\nContent-Length: {len(START)}\r\n\r\n{START}"
+        self._requests.append(f"POST /api/v1/session HTTP/1.1\r\n{self._head}{start}".encode())
         self.began_s = time.monotonic()
         self.statuses, self.listening, self.ended = Counter[str](), Counter[str](), Counter[str]()
         self.read_bytes = 0
 
     async def ask(self, rate_hz: float, phase: float) -> None:
         """Ask on one connection at a rate, by absolute deadlines; a connection that was closed is opened again."""
-        paths = itertools.cycle(PATHS)
+        requests = itertools.cycle(self._requests)
         due_s = time.monotonic() - phase / rate_hz
         while True:
             with suppress(OSError, asyncio.IncompleteReadError):
@@ -88,7 +95,7 @@ class Flood:
                     while True:
                         due_s = max(due_s + 1 / rate_hz, time.monotonic() - 1)
                         await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-                        writer.write(f"GET /api/v1/{next(paths)} HTTP/1.1\r\n{self._head}".encode())
+                        writer.write(next(requests))
                         head = await reader.readuntil(b"\r\n\r\n")
                         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
                         await reader.readexactly(length)
@@ -106,7 +113,9 @@ class Flood:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with link:
             await loop.sock_connect(link, self._address)
-            await loop.sock_sendall(link, f"GET /api/v1/events HTTP/1.1\r\nLast-Event-ID: 0\r\n{self._head}".encode())
+            await loop.sock_sendall(
+                link, f"GET /api/v1/events HTTP/1.1\r\nLast-Event-ID: 0\r\n{self._head}\r\n".encode()
+            )
             status = (await loop.sock_recv(link, 12)).decode()
             self.listening[status.removeprefix("HTTP/1.1 ")] += 1
             with suppress(OSError):

@@ -67,6 +67,7 @@ def test_a_flood_delays_no_session_stops_no_person_and_fills_no_memory(home: Pat
         assert not guardian_log.log_path().exists(), "a guardian had to stop the motor"
         assert "closed: a connection that reads nothing" in "".join(running.talk)
     assert seen["statuses"]["429"] > seen["statuses"]["200"] > 0
+    assert seen["statuses"]["404"] > 0, "starts were handed on to the process that drives"
     assert seen["listening"] == {"200": READERS}
     assert seen["ended"] == {"deaf": READERS // 2}, "who reads is not sent away"
     # If what nobody reads were kept for him, it would be what the others have read by then.
