@@ -82,7 +82,7 @@ function foundLine(one, tell) {
       await showDevices(tell);
     },
   }, "Pair");
-  return make("li", {}, about, select, name, button);
+  return make("li", {}, about, make("span", { class: "row" }, select, name, button));
 }
 
 function pairedInWords(paired) {
