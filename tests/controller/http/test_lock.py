@@ -133,7 +133,7 @@ async def test_another_site_changes_nothing_also_with_the_token(origin: str, cap
         "/api/v1/routines/..%2fbundled%2fshort-break.toml",
     ],
 )
-async def test_no_path_leads_out_of_the_page(path: str) -> None:
+async def test_no_path_leads_out_of_the_page(path: str, caplog: pytest.LogCaptureFixture) -> None:
     async with served() as door:
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
         answer = await said_to(door.address, head.encode())
@@ -141,6 +141,16 @@ async def test_no_path_leads_out_of_the_page(path: str) -> None:
         assert b"root:" not in answer
         assert b"make_app" not in answer
         assert b"[[steps]]" not in answer
+        if not path.startswith("/api/") and b" 404 " in answer[:20]:
+            assert len(refusals(caplog, "no such file")) == 1
+
+
+async def test_somebody_who_tries_many_files_is_told_of_once_a_second_at_most(caplog: pytest.LogCaptureFixture) -> None:
+    async with served() as door:
+        for number in range(30):
+            assert (await door.stranger.get(f"/wp-admin/{number}.php")).status_code == 404
+    told = [r for r in caplog.records if r.getMessage().startswith("refused: no such file,")]
+    assert 1 <= len(told) <= told[-1].created - told[0].created + 1
 
 
 async def test_a_body_that_is_too_large_is_refused_before_anybody_reads_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -162,12 +172,15 @@ async def test_a_body_that_is_too_large_is_refused_before_anybody_reads_it(caplo
         assert (await door.client.get("/api/v1/session")).status_code == 200
 
 
-async def test_a_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_never_comes_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(lock, "BODY_S", 0.3)
     async with served() as door:
         head = f"POST /api/v1/plan HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
         answer = await said_to(door.address, head + b"Content-Length: 10\r\n\r\n", b"{")
         assert answer.startswith(b"HTTP/1.1 408 ")
+        assert len(refusals(caplog, "a body too slow")) == 1
 
 
 @pytest.mark.parametrize("pieces", [(), (b"GET /api/v1/session HTTP/1.1\r\n", b"Host: localhost\r\n")])
