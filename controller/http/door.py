@@ -14,7 +14,7 @@ from controller.http.refusals import Refusals
 from controller.snapshot import Snapshot, Snapshots
 from controller.station import Station
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
 
 class Outlook:
@@ -40,7 +40,7 @@ class Outlook:
         """Where everything stands, at most half a second ago."""
         return await self._take_snapshot()
 
-    async def look_up(self, read: Callable[[], Found]) -> Found:
+    async def look_up(self, read: Callable[[], Answer]) -> Answer:
         """What ``read`` gives, which takes a while; the loop goes on meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, read)
 
