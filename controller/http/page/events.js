@@ -3,8 +3,6 @@
 
 import { Problem, address, ask, authorization, hasToken } from "./service.js";
 
-const SILENT_MS = 3000; // while something runs or begins there is a snapshot each second
-const SILENT_IDLE_MS = 10_000; // else a sign of life every 2 seconds
 const CONNECTING_MS = 5000;
 const AGAIN_MS = 1000;
 const WATCH_MS = 250;
@@ -14,10 +12,10 @@ export const NOT_LET_IN = 401;
 export class Events {
   // onHeard(snapshot) each time that it is connected; then onEvent(kind, data); onLost(status) each time that it is not:
   // 0 when there was no answer or the answer ended, else how the service refused.
-  // isBusy(): whether something runs or begins, so that much is to be heard.
-  constructor({ isBusy, onEvent, onHeard, onLost }) {
-    Object.assign(this, { isBusy, onEvent, onHeard, onLost });
-    this.wasBusy = false;
+  // silence_ms(): for how long nothing may be heard now.
+  constructor({ silence_ms, onEvent, onHeard, onLost }) {
+    Object.assign(this, { silence_ms, onEvent, onHeard, onLost });
+    this.allowed_ms = Infinity;
     this.isOpen = false;
     this.isResting = false;
     this.isMeant = false; // an end that this page wanted is no loss
@@ -49,11 +47,10 @@ export class Events {
   }
 
   #watch() {
-    const isBusy = this.isBusy();
-    if (isBusy && !this.wasBusy) this.lastHeard_ms = performance.now();
-    this.wasBusy = isBusy;
-    const silent_ms = !this.isOpen ? CONNECTING_MS : isBusy ? SILENT_MS : SILENT_IDLE_MS;
-    if (performance.now() - this.lastHeard_ms > silent_ms) this.abort.abort();
+    const allowed_ms = this.isOpen ? this.silence_ms() : CONNECTING_MS;
+    if (allowed_ms < this.allowed_ms) this.lastHeard_ms = performance.now(); // only from now on is more to be heard
+    this.allowed_ms = allowed_ms;
+    if (performance.now() - this.lastHeard_ms > allowed_ms) this.abort.abort();
   }
 
   async #follow() {

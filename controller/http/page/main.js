@@ -25,6 +25,8 @@ const STEPS = new Set(["span_started", "key_awaited", "session_resumed"]); // wh
 // What another page or door did, and the views that show it.
 const CHANGES = { paired: ["devices", "start"], forgotten: ["devices", "start"], screening_changed: ["you"], session_ended: ["history"] };
 const LOOK_MS = 100;
+// While something runs there is a snapshot each second, else a sign of life every two.
+const SILENCE_MS = { running: 3000, starting: 6000, idle: 10_000 };
 
 let snapshot = null;
 let isLost = false;
@@ -33,7 +35,7 @@ let needsToken = false;
 let isLooking = false;
 let isLookWanted = false;
 
-const events = new Events({ isBusy: () => mayRun() || isStarting(), onEvent: hear, onHeard: connected, onLost: lost });
+const events = new Events({ silence_ms, onEvent: hear, onHeard: connected, onLost: lost });
 
 // What alarms stays until something else happens that the person asked for; the loss of the service, until it is back.
 function tell(sentence, isAlarm) {
@@ -151,6 +153,10 @@ function lost(status) {
 }
 
 const mayRun = () => (snapshot?.session ?? null) !== null || (snapshot?.starting_by ?? null) !== null;
+
+function silence_ms() {
+  return SILENCE_MS[mayRun() ? "running" : isStarting() ? "starting" : "idle"];
+}
 
 const isIdle = async () => (await lookNow()) && !mayRun();
 

@@ -19,6 +19,7 @@ from tests.system.page.driving import (
     leave,
     run,
     turns,
+    until,
     until_at_rest,
     until_turning,
 )
@@ -92,7 +93,8 @@ def test_a_page_that_is_cut_off_while_it_starts_something_takes_it_to_run(
         page.locator("#stop").tap()
         relay.carry()
         expect(page.locator("#connection")).to_have_text("connected")
-        expect(page.locator("#said")).to_have_text("Nothing runs.")
+        expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+        until(lambda: service.ask("GET", "session")["session"] is None)
         until_at_rest(paired)
 
 
