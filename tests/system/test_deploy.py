@@ -11,16 +11,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from configparser import ConfigParser
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.motor import is_at_rest, paired_gun, wait_for_motion, wait_for_rest
+from controller.exit_codes import Exit
+from controller.guardian.child import BUDGET_S, CLOSE_S
+from firmware_profiles.folders import simulators_folder
+from tests.helpers.certificates import self_signed
+from tests.helpers.motor import is_at_rest, paired_gun, wait_for_motion
 from tests.helpers.processes import HANG_S, RunningSimulator, percuss
-from tests.helpers.service import LONG, service
+from tests.helpers.service import LONG, Service, service
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs/deploy"
@@ -120,10 +127,10 @@ def steps(word: str) -> list[str]:
     return [line.removeprefix(f"{word} ") for line in lines.splitlines() if line.startswith(f"{word} ")]
 
 
-def entrypoint() -> list[str]:
+def test_what_the_container_starts_is_in_it() -> None:
+    assert "docs/deploy/container.sh /percuss/" in steps("COPY")
     [said] = steps("ENTRYPOINT")
-    words: list[str] = json.loads(said)
-    return words
+    assert json.loads(said) == ["sh", "/percuss/container.sh"]
 
 
 def test_the_container_installs_what_there_is() -> None:
@@ -153,41 +160,156 @@ def reachable(url: str) -> str:
     return url.replace("0.0.0.0", "127.0.0.1")
 
 
-def test_a_container_that_is_stopped_stops_the_motor_first(home: Path, gun: RunningSimulator) -> None:
-    assert steps("STOPSIGNAL") == ["SIGTERM"]
-    with service(home, command=entrypoint(), **in_container()) as running:
+NAMESPACE = ["unshare", "--user", "--map-current-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+"""What a container is to its processes: it ends with the first one, and the system kills the others."""
+
+
+@cache
+def can_contain() -> bool:
+    """Whether this system lets a person have a namespace; elsewhere the same runs without one, and proves less."""
+    try:
+        return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def start_of_container() -> list[str]:
+    return [*(NAMESPACE if can_contain() else []), "sh", str(DEPLOY / "container.sh")]
+
+
+def children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The service in a container. ``first`` and ``percuss`` are its processes as they are seen from outside."""
+
+    service: Service
+    first: int
+    percuss: int
+
+    def stay_until_at_rest(self, device: RunningSimulator) -> None:
+        """Wait until the motor is at rest. Until then the container must be there, or nobody is left to stop it."""
+        while not is_at_rest(device):
+            assert self.service.process.poll() is None, "it has taken the guardian with it"
+            time.sleep(0.01)
+
+    def end(self) -> int:
+        """Wait for its end; what it ends with."""
+        return self.service.process.wait(HANG_S)
+
+
+@pytest.fixture
+def container(home: Path, gun: RunningSimulator) -> Iterator[Container]:
+    """A container whose service drives the gun."""
+    # Nobody in there sees the simulator's process. So that it is known for one it is the first, which is always there.
+    [said] = simulators_folder().glob("*.json")
+    (simulators_folder() / "1.json").write_text(json.dumps({**json.loads(said.read_text()), "pid": 1}))
+    with service(home, command=start_of_container(), **in_container()) as running:
         running.client.base_url = reachable(running.url)
         running.post("session", LONG)
         wait_for_motion(gun)
-        assert running.end(signal.SIGTERM) == 0
-        assert is_at_rest(gun)
+        [first] = children(running.process.pid) if can_contain() else [running.process.pid]
+        [percuss_itself] = children(first)
+        yield Container(running, first, percuss_itself)
+
+
+def test_a_container_that_is_stopped_stops_the_motor_first(container: Container, gun: RunningSimulator) -> None:
+    assert steps("STOPSIGNAL") == ["SIGTERM"]
+    os.kill(container.first, signal.SIGTERM)
+    assert container.end() == 0
+    assert is_at_rest(gun)
 
 
 def test_a_container_outlives_its_service_until_the_guardian_has_stopped_the_motor(
-    home: Path, gun: RunningSimulator
+    container: Container, gun: RunningSimulator
 ) -> None:
-    with service(home, command=entrypoint(), **in_container()) as running:
-        running.client.base_url = reachable(running.url)
-        running.post("session", LONG)
-        wait_for_motion(gun)
-        os.kill(json.loads((home / "service.json").read_text())["pid"], signal.SIGKILL)
-        wait_for_rest(gun)
-        assert running.process.poll() is None, "the container would have taken the guardian with it"
-        assert running.process.wait(HANG_S) == 128 + signal.SIGKILL
+    os.kill(container.percuss, signal.SIGKILL)
+    container.stay_until_at_rest(gun)
+    assert container.end() == 128 + signal.SIGKILL
+    assert any("stopped gun; it confirmed that" in line for line in container.service.talk)
 
 
-def test_the_health_check_of_the_container_knows_whether_the_service_lives(home: Path) -> None:
+def test_a_container_that_could_not_stop_the_motor_stays_until_its_guardian_has(
+    container: Container, gun: RunningSimulator
+) -> None:
+    gun.control(do="inject", fault="refuse")
+    os.kill(container.first, signal.SIGTERM)
+    while container.percuss in children(container.first):
+        time.sleep(0.01)
+    assert not is_at_rest(gun)
+    gun.control(do="inject", fault="clear")
+    container.stay_until_at_rest(gun)
+    assert container.end() == Exit.STOP_UNCONFIRMED
+    assert any("stopped gun; it confirmed that" in line for line in container.service.talk)
+
+
+def stand_in(folder: Path, script: str) -> dict[str, str]:
+    """An environment in which percuss is a script."""
+    (folder / "percuss").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "percuss").chmod(0o755)
+    return {"PATH": f"{folder}:/usr/bin:/bin"}
+
+
+@pytest.mark.parametrize("code", [0, 1, 9])
+def test_however_the_service_ends_its_container_stays_until_no_guardian_is_left(tmp_path: Path, code: int) -> None:
+    armed, stopped = tmp_path / "armed", tmp_path / "stopped"
+    guardian = f"sh -c 'echo > {armed}; sleep 2; echo > {stopped}' -m controller.guardian"
+    environment = stand_in(tmp_path, f"{guardian} & until [ -e {armed} ]; do :; done; exit {code}")
+    done = subprocess.run(start_of_container(), env=environment, timeout=HANG_S, check=False)
+    assert (done.returncode, stopped.exists()) == (code, True)
+
+
+def seconds(pattern: str, file: str) -> float:
+    found = re.search(pattern, (DEPLOY / file).read_text(encoding="utf-8"))
+    assert found is not None
+    return float(found[1])
+
+
+def test_a_container_is_given_the_time_that_a_guardian_may_take() -> None:
+    guardian_s = BUDGET_S + CLOSE_S
+    assert seconds(r"left_s=(\d+)", "container.sh") > guardian_s
+    assert seconds(r"podman run .*--stop-timeout (\d+) ", "Containerfile") > STOP_S + guardian_s
+
+
+def test_a_container_that_has_no_guardian_ends_with_its_service(tmp_path: Path) -> None:
+    """Where a container can be had; elsewhere it waits for the guardians of other tests, too."""
+    environment = stand_in(tmp_path, "exit 0")
+    far_less_s = seconds(r"left_s=(\d+)", "container.sh") / 2
+    patience_s = far_less_s if can_contain() else HANG_S
+    assert subprocess.run(start_of_container(), env=environment, timeout=patience_s, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_health_check_of_the_container_knows_whether_the_service_lives(
+    home: Path, tmp_path: Path, scheme: str
+) -> None:
     [said] = steps("HEALTHCHECK")
     command: list[str] = json.loads(said[said.index("CMD ") + len("CMD ") :])
     assert "127.0.0.1:8642" in command[-1]
     assert steps("EXPOSE") == ["8642"]
-    with service(home, **in_container()) as running:
-        port = running.url.rsplit(":", 1)[1]
-        check = [sys.executable, *command[1:-1], command[-1].replace("8642", port)]
-        assert subprocess.run(check, timeout=HANG_S, check=False).returncode == 0
+    environment = in_container()
+    if scheme == "https":
+        cert, key = self_signed(tmp_path)
+        environment |= {"PERCUSS_HTTP__TLS_CERT": str(cert), "PERCUSS_HTTP__TLS_KEY": str(key)}
+    with service(home, **environment) as running:
+        assert running.url.startswith(f"{scheme}:")
+        check = [*command[:-1], command[-1].replace("8642", running.url.rsplit(":", 1)[1])]
+
+        def is_healthy() -> bool:
+            done = subprocess.run(check, env=environment, timeout=HANG_S, check=False, capture_output=True)
+            return done.returncode == 0
+
+        assert is_healthy()
+        running.process.send_signal(signal.SIGSTOP)
+        while is_healthy():
+            pass
+        running.process.send_signal(signal.SIGCONT)
+        while not is_healthy():
+            pass
         assert running.end(signal.SIGTERM) == 0
-        done = subprocess.run(check, timeout=HANG_S, check=False, capture_output=True)
-        assert done.returncode != 0
+        assert not is_healthy()
 
 
 # ---- without the packages ------------------------------------------------------------------------------------------

@@ -16,9 +16,10 @@ import httpx
 import pytest
 
 from tests.helpers.certificates import self_signed
-from tests.helpers.motor import SPEED, is_at_rest, paired_gun, wait_for_motion, wait_for_rest
+from tests.helpers.motor import SPEED, is_at_rest, paired_gun, wait_for_motion
 from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator
 from tests.helpers.service import LONG, service
+from tests.system.left_running import Motor, assert_stopped_in_time
 
 
 @pytest.fixture
@@ -47,8 +48,9 @@ def test_a_killed_service_leaves_no_motor_running_and_the_next_one_says_what_it_
     with service(home) as running:
         running.post("session", LONG)
         wait_for_motion(gun)
+        since_s = time.monotonic()
         assert running.end(signal.SIGKILL) == -signal.SIGKILL
-        wait_for_rest(gun)  # the guardian
+        assert_stopped_in_time("kill", "BLE", *Motor("BLE", gun).watch(since_s))  # by the guardian
     with service(home) as again:
         found = again.until("left_over")["data"]
         assert (found["routine"], found["stops"]) == ("script", {"gun": "the guardian stopped it (confirmed)"})
@@ -62,8 +64,9 @@ def test_a_frozen_service_is_ended_by_the_guardian_and_the_motor_stops(home: Pat
     with service(home) as running:
         running.post("session", LONG)
         wait_for_motion(gun)
+        since_s = time.monotonic()
         running.process.send_signal(signal.SIGSTOP)
-        wait_for_rest(gun)
+        assert_stopped_in_time("freeze", "BLE", *Motor("BLE", gun).watch(since_s))
         assert running.process.wait(HANG_S) == -signal.SIGKILL
 
 

@@ -20,7 +20,7 @@ from tests.helpers.broker import Client, Heard, broker, client
 from tests.helpers.browser import chromium, opened
 from tests.helpers.processes import HANG_S, percuss, simulator, started
 from tests.helpers.service import Service, service
-from tests.system.left_running import PROFILES, Motor
+from tests.system.left_running import PROFILES, Motor, assert_stopped_in_time
 
 ROUTINE = """
 schema = 1
@@ -179,9 +179,7 @@ def test_a_killed_service_leaves_no_motor_running_and_everybody_is_told(
 
     since_s = time.monotonic()
     assert doors.service.end(signal.SIGKILL) == -signal.SIGKILL
-    stop_s, rest_s = motor.watch(since_s)
-    assert stop_s is not None
-    assert rest_s is not None
+    assert_stopped_in_time("kill", link, *motor.watch(since_s))
     until_logged(doors.service.talk, "percuss ended without stopping its devices")
     doors.until_available(b"offline")
     expect(doors.page.locator("#connection")).to_have_text("NO CONNECTION")

@@ -68,7 +68,7 @@ async def test_what_is_not_quite_the_token_opens_nothing(header: str) -> None:
         assert answer.status_code == 401
 
 
-async def test_wrong_tokens_are_slowed_down_logged_seldom_and_never_lock_out_the_right_one(
+async def test_wrong_tokens_are_told_less_logged_seldom_and_never_lock_out_the_right_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with served() as door:
