@@ -10,17 +10,19 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import aiomqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from controller.happenings import Happening
+from controller.happenings import Happening, Missed
+from controller.mqtt.admission import Admission
 from controller.mqtt.choices import Choices
 from controller.mqtt.connection import connected
 from controller.mqtt.discovery import discovery_payload, with_removed
-from controller.mqtt.identity import Announced, announced, installation_id, remember
+from controller.mqtt.identity import Announced, announced, installation_id, last_start, remember
 from controller.mqtt.inbox import Inbox
 from controller.mqtt.obeying import Obeying
 from controller.mqtt.state import event_json, look_up_dose_today_s, state_json
@@ -51,7 +53,7 @@ async def run_bridge(station: Station, settings: MqttSettings) -> None:
     Whatever the broker does, and whatever is wrong with the settings' files, is logged and tried again.
     """
     topics = Topics(settings.base_topic, await _installation(), settings.discovery_prefix)
-    bridge = _Bridge(station, settings, topics)
+    bridge = _Bridge(station, settings, topics, await _admission())
     async with asyncio.TaskGroup() as group:
         group.create_task(bridge.inbox.work(), name="percuss mqtt commands")
         group.create_task(bridge.follow(), name="percuss mqtt events")
@@ -74,31 +76,48 @@ async def _installation() -> str:
     raise AssertionError("the waits never end")
 
 
+async def _admission() -> Admission:
+    """What is let in, by what the service before this one has let in."""
+    now_utc = datetime.now(UTC)
+    try:
+        last_utc = await asyncio.to_thread(last_start)
+    except PercussError as problem:
+        _log.error("over MQTT nothing is started: %s", problem)
+        return Admission(problem=str(problem))
+    return Admission(max(now_utc, last_utc or now_utc))
+
+
 class _Bridge:
-    def __init__(self, station: Station, settings: MqttSettings, topics: Topics) -> None:
+    def __init__(self, station: Station, settings: MqttSettings, topics: Topics, admission: Admission) -> None:
         self._station = station
         self._settings = settings
         self._topics = topics
         self._choices = Choices()
         self._dose_today_s: float | None = None
         self._snapshots = Snapshots(station)
-        self._outgoing: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(OUTGOING_MAX)
+        self._outgoing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(OUTGOING_MAX)
         self._is_connected = False
         self._is_home_new = False
+        self._is_home_heard = True
         self._news = asyncio.Event()
         self._looked_s = float("-inf")
-        self.inbox = Inbox(Obeying(station, self._choices), topics, self._send)
+        self.inbox = Inbox(Obeying(station, self._choices), topics, self._send, admission)
 
     async def follow(self) -> None:
         """Take up what happens, connected or not."""
         async for happening in self._station.happenings.read(after_id=0):
-            if not isinstance(happening, Happening):
-                continue
-            if happening.kind == "session_ended":
-                self._looked_s = float("-inf")
-            if (said := event_json(happening)) is not None:
-                self._send(self._topics.event, said)
-                self._news.set()
+            try:
+                self._take_up(happening)
+            except Exception:  # noqa: BLE001 - what happens next is to be told all the same
+                _log.exception("an event went wrong in a way nobody thought of")
+
+    def _take_up(self, happening: Happening | Missed) -> None:
+        if not isinstance(happening, Happening):
+            return
+        if happening.kind == "session_ended":
+            self._looked_s = float("-inf")
+        if (said := event_json(happening)) is not None:
+            self._send(self._topics.event, said)
 
     async def keep_connected(self) -> None:
         """Connect, serve, and begin again."""
@@ -130,18 +149,25 @@ class _Bridge:
         for topic in (self._topics.command, self._topics.home_status):
             codes = await client.subscribe(topic, options=options)
             _heed_cancelling()
-            if any(code.is_failure for code in codes if not isinstance(code, int)):
-                raise aiomqtt.MqttError(f"the broker does not allow to subscribe to {topic}")
-        await self._look()
-        await self._announce(client)
-        await self._tell_state(client, None)
-        await _publish(client, self._topics.availability, ONLINE)
+            if not any(code.is_failure for code in codes if not isinstance(code, int)):
+                continue
+            why = f"the broker does not allow to subscribe to {topic}"
+            if topic == self._topics.command:
+                raise aiomqtt.MqttError(why)
+            if self._is_home_heard:  # once, and not at each connection
+                _log.warning("%s; Home Assistant finds what is retained", why)
+            self._is_home_heard = False
         self._empty_outgoing()
         self._is_connected = True
         try:
             async with asyncio.TaskGroup() as group:
+                # First of all: a stop must not wait for files.
                 group.create_task(self._listen(client), name="percuss mqtt listening")
                 group.create_task(self._tell(client), name="percuss mqtt telling")
+                await self._look()
+                await self._announce(client)
+                await self._tell_state(client, None)
+                await _publish(client, self._topics.availability, ONLINE)
                 group.create_task(self._keep_state(client), name="percuss mqtt state")
         except BaseExceptionGroup as problems:
             raise problems.exceptions[0] from None
@@ -161,7 +187,7 @@ class _Bridge:
     async def _tell(self, client: aiomqtt.Client) -> None:
         while True:
             topic, said = await self._outgoing.get()
-            await _publish(client, topic, json.dumps(said, ensure_ascii=False), is_retained=False)
+            await _publish(client, topic, said, is_retained=False)
 
     async def _keep_state(self, client: aiomqtt.Client) -> None:
         last: str | None = None
@@ -195,11 +221,10 @@ class _Bridge:
         return discovery_payload(self._topics, self._choices, version("percuss"))
 
     async def _announce(self, client: aiomqtt.Client) -> None:
-        payload, before = self._config(), await asyncio.to_thread(announced)
+        before = await asyncio.to_thread(announced)
         if before.topic not in {"", self._topics.config}:
             await _publish(client, before.topic, "")
-        elif (removing := with_removed(payload, before.components)) != payload:
-            await _publish(client, self._topics.config, json.dumps(removing))
+        payload = with_removed(self._config(), before.components)
         await _publish(client, self._topics.config, json.dumps(payload))
         platforms = {key: str(component["p"]) for key, component in payload["cmps"].items()}
         try:
@@ -209,9 +234,10 @@ class _Bridge:
 
     def _send(self, topic: str, said: dict[str, Any]) -> None:
         """Let an event or an answer go out; nobody waits for it, and without a broker it is gone."""
+        payload = json.dumps(said, ensure_ascii=False).encode()  # here: what is no JSON must not break the connection
         if self._is_connected:
             with suppress(asyncio.QueueFull):
-                self._outgoing.put_nowait((topic, said))
+                self._outgoing.put_nowait((topic, payload))
         self._news.set()
 
     def _empty_outgoing(self) -> None:
@@ -219,7 +245,7 @@ class _Bridge:
             self._outgoing.get_nowait()
 
 
-async def _publish(client: aiomqtt.Client, topic: str, payload: str, *, is_retained: bool = True) -> None:
+async def _publish(client: aiomqtt.Client, topic: str, payload: str | bytes, *, is_retained: bool = True) -> None:
     await client.publish(topic, payload, qos=1, retain=is_retained)
     _heed_cancelling()
 

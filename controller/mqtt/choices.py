@@ -29,7 +29,10 @@ class Options:
 
 
 class Choices:
-    """They last as long as the service. ``limits`` are those of a hold with them, or why there can be none now."""
+    """They last as long as the service, and as there is what was chosen.
+
+    ``limits`` are those of a hold with them, or why there can be none now.
+    """
 
     def __init__(self) -> None:
         self.routine: str | None = None
@@ -49,6 +52,8 @@ class Choices:
     async def look(self) -> None:
         """Look at what there is now and what it may do. In a thread: a disk that hangs must not keep a session up."""
         self.options = await asyncio.to_thread(_options)
+        self.routine = self.routine if self.routine in self.options.routines else None
+        self.region = self.region if self.region in self.options.regions else None
         self.limits = await asyncio.to_thread(hold_limits, self.massager, self.region)
         within = self.limits
         if isinstance(within, HoldLimits) and self.percent is not None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-PAYLOAD_MAX_BYTES = 16_384
+from routines.dose import PAIN_STOP_SCORE
 
-STOPS = frozenset({"stop", "emergency_stop", "nerve_sign"})
-"""Obeyed always: retained, late, repeated, or with keys that nobody knows."""
+PAYLOAD_MAX_BYTES = 16_384
 
 _STOP_WORDS = {
     "emergency_stop": re.compile(r"emergency[\s_-]*stop", re.IGNORECASE),
@@ -21,8 +20,8 @@ _STOP_WORDS = {
 }
 """How each is found in what is no command; the strongest first."""
 
-NEEDS_NO_ID = STOPS | {"pause"}
-"""What only ever brings a motor to rest."""
+NEEDS_NO_ID = frozenset({*_STOP_WORDS, "pause"})
+"""What only ever brings a motor to rest, and so does `Pain` that stops."""
 
 Id = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=64)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
@@ -99,7 +98,7 @@ class Ask(_Command):
 
 
 class Pain(_Command):
-    """How much it hurts, 0 to 10."""
+    """How much it hurts, 0 to 10; from `PAIN_STOP_SCORE` on it is a stop."""
 
     do: Literal["pain"]
     score: Score
@@ -114,6 +113,20 @@ class Halt(_Command):
 Command = Start | Hold | Choose | Intensity | Ask | Pain | Halt
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
+
+
+def is_stop(command: Command) -> TypeGuard[Halt | Pain]:
+    """Whether it is obeyed always: retained, late, repeated, or with keys that nobody knows."""
+    return isinstance(command, Halt) or (isinstance(command, Pain) and command.score >= PAIN_STOP_SCORE)
+
+
+class _StoppingPain(BaseModel):
+    """As much of a `Pain` as must be right where it is a stop."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    do: Literal["pain"]
+    score: Annotated[int, Field(ge=PAIN_STOP_SCORE, le=10)]
 
 
 class UnreadableError(ValueError):
@@ -132,8 +145,8 @@ def read_command(payload: bytes) -> Command:
     try:
         return _strictly(payload)
     except UnreadableError:
-        if (halt := _halt_in(payload)) is not None:
-            return halt
+        if (stop := _halt_in(payload) or _pain_in(payload)) is not None:
+            return stop
         raise
 
 
@@ -170,6 +183,15 @@ def _halt_in(payload: bytes) -> Halt | None:
         return Halt.model_validate({"do": do, **about})
     except ValidationError:
         return Halt.model_validate({"do": do})
+
+
+def _pain_in(payload: bytes) -> Pain | None:
+    """Pain that stops, whatever is wrong with the rest of it."""
+    try:
+        score = _StoppingPain.model_validate_json(payload).score
+    except ValidationError:
+        return None
+    return Pain(do="pain", score=score, id=_id(payload))
 
 
 def _id(payload: bytes) -> str | None:

@@ -44,19 +44,22 @@ def discovery_payload(topics: Topics, choices: Choices, version: str) -> dict[st
     }
     for key, component in components.items():
         component["unique_id"] = f"{topics.object_id}_{key}"
+        component["qos"] = 1  # here, because before May 2026 one for all of them was not heeded (core issue #170166)
     return {
         "dev": {"ids": [topics.object_id], "name": "percuss", "mf": "percuss", "mdl": "service", "sw": version},
         "o": {"name": "percuss", "sw": version},
         "availability_topic": topics.availability,
         "payload_available": ONLINE,
         "payload_not_available": OFFLINE,
-        "qos": 1,
         "cmps": components,
     }
 
 
 def with_removed(payload: dict[str, Any], before: dict[str, str]) -> dict[str, Any]:
-    """The same, with a mere platform for each component of before that is no more: so it is removed."""
+    """The same, with a mere platform for each component of before that is no more: so it is removed.
+
+    It stays so for ever, because Home Assistant may be away just now, and knows the component when it is back.
+    """
     gone = {key: {"p": platform} for key, platform in before.items() if key not in payload["cmps"]}
     return {**payload, "cmps": {**payload["cmps"], **gone}}
 

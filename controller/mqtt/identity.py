@@ -1,9 +1,10 @@
-"""What Home Assistant knows this installation by, kept in the state folder so that its entities outlive a restart."""
+"""What has to outlive a restart, kept in the state folder: who we are, what was announced, when something began."""
 
 from __future__ import annotations
 
 import re
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,7 +18,7 @@ _ID = re.compile(r"[0-9a-f]{12}")
 
 
 class Announced(BaseModel):
-    """What was announced last: on which topic, and each component that ever was, with its platform."""
+    """On which topic we were announced last, and each component that ever was, with its platform."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
@@ -57,9 +58,34 @@ def remember(what: Announced) -> None:
     write_private(_announced_path(), what.model_dump_json(indent=2))
 
 
+def last_start() -> datetime | None:
+    """When a command was last let in that may set a motor going; None when there was none. Raises RegistryError."""
+    path = _last_start_path()
+    try:
+        return datetime.fromisoformat(path.read_text(encoding="ascii").strip()).astimezone(UTC)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, OverflowError) as problem:
+        fix = "Remove it, and start the service again; until then nothing is started over MQTT."
+        raise RegistryError(f"cannot be read ({problem}).", path=path, fix=fix) from problem
+
+
+def remember_start(at_utc: datetime) -> None:
+    """Keep when a command is let in. Raises RegistryError."""
+    path = _last_start_path()
+    try:
+        write_private(path, at_utc.isoformat())
+    except OSError as problem:
+        raise RegistryError(f"cannot be written ({problem.strerror}).", path=path) from problem
+
+
 def _id_path() -> Path:
     return state_folder() / "installation-id"
 
 
 def _announced_path() -> Path:
     return state_folder() / "mqtt-announced.json"
+
+
+def _last_start_path() -> Path:
+    return state_folder() / "mqtt-last-start"

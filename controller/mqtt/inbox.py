@@ -12,7 +12,8 @@ from typing import Any
 
 from controller.errors import RefusedError
 from controller.mqtt.admission import Admission
-from controller.mqtt.commands import Command, Halt, UnreadableError, read_command
+from controller.mqtt.commands import Command, Devices, Halt, Pain, UnreadableError, is_stop, read_command
+from controller.mqtt.identity import remember_start
 from controller.mqtt.obeying import Obeying
 from controller.mqtt.topics import Topics
 from firmware_profiles.errors import PercussError
@@ -33,13 +34,16 @@ _log = logging.getLogger(__name__)
 
 
 class Inbox:
-    """``publish`` takes a topic and an answer, and never waits."""
+    """``publish`` takes a topic and an answer, and never waits.
 
-    def __init__(self, obeying: Obeying, topics: Topics, publish: Publish) -> None:
+    What goes wrong in a way nobody thought of is logged, and the next message is another's: it may be a stop.
+    """
+
+    def __init__(self, obeying: Obeying, topics: Topics, publish: Publish, admission: Admission) -> None:
         self._obeying = obeying
         self._topics = topics
         self._publish = publish
-        self._admission = Admission()
+        self._admission = admission
         self._waiting: asyncio.Queue[tuple[Command, int]] = asyncio.Queue(WAITING_MAX)
         self._obeyed: asyncio.Task[str] | None = None
         self._halting: set[asyncio.Task[None]] = set()
@@ -47,6 +51,12 @@ class Inbox:
 
     def take(self, payload: bytes, *, is_retained: bool, connected_s: float) -> None:
         """Take a message; never waits and never raises. An empty one is a broker's retained message being removed."""
+        try:
+            self._take(payload, is_retained=is_retained, connected_s=connected_s)
+        except Exception:  # noqa: BLE001
+            _log.exception("a message went wrong in a way nobody thought of")
+
+    def _take(self, payload: bytes, *, is_retained: bool, connected_s: float) -> None:
         if not payload:
             return
         try:
@@ -55,7 +65,7 @@ class Inbox:
             self._complaints.add("unreadable", f"a message on {self._topics.command} is no command: {problem}")
             self._answer(problem, is_ok=False, said=f"The message is no command: {problem}.")
             return
-        if isinstance(command, Halt):
+        if is_stop(command):
             if is_retained:
                 _log.warning("a retained message stops (%s); remove it from the broker", command.do)
             self._halt(command)
@@ -73,30 +83,41 @@ class Inbox:
         """Obey what waits, one after the other, until cancelled; what was begun is not broken off by that."""
         while True:
             command, as_of = await self._waiting.get()
-            obeying = self._obeying.obey(command, as_of=as_of)
-            self._obeyed = asyncio.create_task(obeying, name=f"percuss mqtt {command.do}")
-            await asyncio.wait({self._obeyed})
-            obeyed, self._obeyed = self._obeyed, None
-            if obeyed.cancelled():
-                self._answer(command, is_ok=False, said="A stop came first.")
-            else:
-                self._tell_outcome(command, obeyed)
+            try:
+                await self._see_obeyed(command, as_of)
+            except Exception:  # noqa: BLE001
+                _log.exception("%s went wrong in a way nobody thought of", command.do)
+
+    async def _see_obeyed(self, command: Command, as_of: int) -> None:
+        self._obeyed = asyncio.create_task(self._obey(command, as_of), name=f"percuss mqtt {command.do}")
+        await asyncio.wait({self._obeyed})
+        obeyed, self._obeyed = self._obeyed, None
+        if obeyed.cancelled():
+            self._answer(command, is_ok=False, said="A stop came first.")
+        else:
+            self._tell_outcome(command, obeyed)
+
+    async def _obey(self, command: Command, as_of: int) -> str:
+        if isinstance(command, Devices):
+            # First: the service after this one has to know, however this one ends.
+            await asyncio.to_thread(remember_start, self._admission.latest_utc)
+        return await self._obeying.obey(command, as_of=as_of)
 
     async def halted(self) -> None:
         """Wait until every stop that was asked for is done and answered."""
         if self._halting:
             await asyncio.wait(self._halting)
 
-    def _halt(self, command: Halt) -> None:
-        while not self._waiting.empty():
-            self._answer(self._waiting.get_nowait()[0], is_ok=False, said="A stop came first.")
+    def _halt(self, command: Halt | Pain) -> None:
         if self._obeyed is not None:
             self._obeyed.cancel()
         # Each anew, also while another is under way: since that one began, something may have been started.
         self._halting.add(task := asyncio.create_task(self._see_halted(command), name=f"percuss mqtt {command.do}"))
         task.add_done_callback(self._halting.discard)
+        while not self._waiting.empty():
+            self._answer(self._waiting.get_nowait()[0], is_ok=False, said="A stop came first.")
 
-    async def _see_halted(self, command: Halt) -> None:
+    async def _see_halted(self, command: Halt | Pain) -> None:
         halting = asyncio.ensure_future(self._obeying.halt(command))
         await asyncio.wait({halting})
         self._tell_outcome(command, halting)

@@ -82,22 +82,29 @@ class Obeying:
             case Halt():
                 return await self.halt(command)
 
-    async def halt(self, command: Halt) -> str:
+    async def halt(self, command: Halt | Pain) -> str:
         """Stop; what the devices said to it. Raises PercussError."""
-        match command.do:
-            case "nerve_sign" if self._station.running is not None:
-                self._station.tell_nerve_sign()
-                await self._station.stop(f"stopped by {BY}")
-                return "stopped"
-            case "emergency_stop" if self._stopping_everything and emergency.is_engaged():
+        match command:
+            case Halt(do="emergency_stop") if self._stopping_everything and emergency.is_engaged():
                 # Again and again they would be in each other's way at the devices; a session may have been started.
                 await self._station.stop(f"stopped by {BY}")
                 return "everything is being stopped already"
-            case "emergency_stop":
+            case Halt(do="emergency_stop"):
                 return await self._stop_everything()
-            case _:
-                ended = await self._station.stop(f"stopped by {BY}")
-                return "nothing ran" if ended is None else f"{ended.outcome}: {ended.reason}"
+        try:
+            if self._station.running is not None:
+                self._tell_why(command)
+        finally:
+            ended = await self._station.stop(f"stopped by {BY}")
+        return "nothing ran" if ended is None else f"{ended.outcome}: {ended.reason}"
+
+    def _tell_why(self, command: Halt | Pain) -> None:
+        """Stop for what a person feels, so that it is written down; a mere stop says nothing."""
+        match command:
+            case Pain(score=score):
+                self._station.tell_pain(score)
+            case Halt(do="nerve_sign"):
+                self._station.tell_nerve_sign()
 
     async def _stop_everything(self) -> str:
         self._stopping_everything += 1

@@ -25,6 +25,7 @@ from tests.helpers.processes import HANG_S
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/opt/homebrew/sbin")
 OPEN = ("allow_anonymous true",)
+RIGHTS_PLUGIN = "mosquitto_dynamic_security.so"
 
 
 def free_port() -> int:
@@ -79,6 +80,27 @@ def broker(folder: Path, *lines: str) -> Iterator[Broker]:
         yield running
     finally:
         running.kill()
+
+
+def forbidding(folder: Path, topic: str) -> tuple[str, ...]:
+    """Lines for `broker`: everybody may do everything, but for subscribing to one topic."""
+    plugin = next(
+        found for lib in ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib") for found in Path(lib).rglob(RIGHTS_PLUGIN)
+    )
+    kinds = ("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe")
+    rights = {
+        "defaultACLAccess": dict.fromkeys(kinds, True),
+        "anonymousGroup": "everybody",
+        "groups": [{"groupname": "everybody", "roles": [{"rolename": "all but one"}]}],
+        "roles": [
+            {"rolename": "all but one", "acls": [{"acltype": "subscribeLiteral", "topic": topic, "allow": False}]}
+        ],
+        "clients": [],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "rights.json"
+    config.write_text(json.dumps(rights), encoding="utf-8")
+    return (*OPEN, f"plugin {plugin}", f"plugin_opt_config_file {config}")
 
 
 @dataclass

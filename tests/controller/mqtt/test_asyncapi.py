@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from controller.mqtt.commands import NEEDS_NO_ID, UnreadableError, read_command
+from controller.mqtt.commands import NEEDS_NO_ID, UnreadableError, is_stop, read_command
 from controller.mqtt.state import EVENT_TYPES
 from controller.mqtt.topics import Topics
 from controller.station import Station
@@ -97,6 +97,12 @@ def test_both_ask_for_an_id_and_an_expiry_in_the_same_commands() -> None:
     commands = [do for each in DOCUMENT["components"]["schemas"]["command"]["oneOf"] for do in _words(each)]
     values = {"intensity": {"percent": 3}, "pain": {"score": 3}}
     assert {do for do in commands if is_right("command", {"do": do, **values.get(do, {})})} == NEEDS_NO_ID
+
+
+def test_both_let_pain_that_stops_in_without_them() -> None:
+    for score in range(11):
+        payload = {"do": "pain", "score": score}
+        assert is_right("command", payload) == is_stop(read_command(json.dumps(payload).encode()))
 
 
 def _words(command: dict[str, Any]) -> list[str]:

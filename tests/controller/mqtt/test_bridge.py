@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,20 @@ import pytest
 
 from controller.mqtt.admission import QUIET_S
 from controller.mqtt.bridge import LONGEST_WAIT_S, waits
-from controller.mqtt.identity import Announced, announced, installation_id, remember
+from controller.mqtt.identity import (
+    Announced,
+    announced,
+    installation_id,
+    last_start,
+    remember,
+    remember_start,
+)
 from controller.service.settings import MqttSettings
 from controller.sessions import Request
 from controller.station import Order, Station
 from firmware_profiles.errors import PercussError
 from tests.helpers.bridge import SCRIPT, bridged, is_idle, is_paused, run, settle, until_at_rest
-from tests.helpers.broker import Broker, Client, Heard, client, stamp
+from tests.helpers.broker import Broker, Client, Heard, broker, client, forbidding, stamp
 from tests.helpers.motor import SPEED, has_turned, is_at_rest
 from tests.helpers.processes import RunningSimulator
 
@@ -118,6 +126,48 @@ async def test_a_replayed_start_is_refused(gun: RunningSimulator, phone: Client,
     assert "taken already" in again.json["said"]
     assert is_idle(station)
     assert is_at_rest(gun)
+
+
+async def test_a_service_that_begins_with_the_clock_set_back_starts_nothing_and_obeys_a_stop(
+    gun: RunningSimulator, mosquitto: Broker
+) -> None:
+    remember_start(datetime.now(UTC) + timedelta(hours=1))  # by the clock of the service before
+    async with bridged(MqttSettings(host="127.0.0.1", port=mosquitto.port)), client(mosquitto.port) as phone:
+        refused = await phone.insist("start", script=SCRIPT, massager="gun", speed=SPEED)
+        assert "the clock of this computer went back" in refused["said"]
+        assert (await phone.ask("stop"))["said"] == "nothing ran"
+    assert not has_turned(gun)
+
+
+async def test_when_the_last_start_cannot_be_read_nothing_is_started_and_a_stop_is_obeyed(
+    gun: RunningSimulator, mosquitto: Broker, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (home / "mqtt-last-start").write_text("no date")
+    async with bridged(MqttSettings(host="127.0.0.1", port=mosquitto.port)), client(mosquitto.port) as phone:
+        refused = await phone.insist("start", script=SCRIPT, massager="gun", speed=SPEED)
+        assert not refused["ok"]
+        assert str(home / "mqtt-last-start") in refused["said"]
+        assert (await phone.ask("stop"))["said"] == "nothing ran"
+    assert len([record for record in caplog.records if "nothing is started: " in record.getMessage()]) == 1
+    assert not has_turned(gun)
+
+
+async def test_a_start_is_written_down_and_refused_when_it_cannot_be(
+    gun: RunningSimulator, phone: Client, station: Station, home: Path
+) -> None:
+    await settle(phone)
+    assert last_start() is None
+    before_utc = datetime.now(UTC)
+    assert (await phone.ask("start", script=SCRIPT, massager="gun", speed=SPEED))["ok"]
+    written = last_start()
+    assert written is not None
+    assert before_utc <= written <= datetime.now(UTC)
+    assert (await phone.ask("stop"))["ok"]
+    (home / "mqtt-last-start").unlink()
+    (home / "mqtt-last-start").mkdir()
+    refused = await phone.ask("start", script=SCRIPT, massager="gun", speed=SPEED)
+    assert "mqtt-last-start: cannot be written" in refused["said"]
+    assert is_idle(station)
 
 
 async def test_a_start_that_may_not_be_is_refused_with_its_reason(
@@ -294,30 +344,57 @@ async def test_discovery_is_retained_and_told_again_when_home_assistant_begins(
         await late.state(after=after)
 
 
-async def test_what_is_gone_from_the_payload_is_removed_and_an_old_prefix_is_emptied(mosquitto: Broker) -> None:
+async def test_what_is_gone_stays_removed_for_ever_and_an_old_prefix_is_emptied(mosquitto: Broker) -> None:
     name = installation_id()
     config = f"homeassistant/device/percuss_{name}/config"
     remember(Announced(topic=config, components={"run": "fan", "old": "sensor"}))
     settings = MqttSettings(host="127.0.0.1", port=mosquitto.port)
-    async with client(mosquitto.port) as phone:
-        await _see_removed(phone, settings, name, config)
-
-
-async def _see_removed(phone: Client, settings: MqttSettings, name: str, config: str) -> None:
-    async with bridged(settings):
-        first = await phone.until(lambda each: each.topic == config and b'"old"' in each.payload)
-        assert first.json["cmps"]["old"] == {"p": "sensor"}
-        after = phone.heard.index(first) + 1
-        then = await phone.until(lambda each: each.topic == config, after=after)
-        assert "old" not in then.json["cmps"]
-        await phone.installation()
+    for _ in range(2):  # also by a service that began after it
+        async with client(mosquitto.port) as phone, bridged(settings):
+            await phone.installation()
+        async with client(mosquitto.port) as late:  # Home Assistant was away meanwhile
+            kept = await late.until(lambda each: each.topic == config)
+        assert kept.is_retained
+        assert kept.json["cmps"]["old"] == {"p": "sensor"}
+        assert kept.json["cmps"]["run"]["p"] == "fan"
+        assert announced().components["old"] == "sensor"
     other = settings.model_copy(update={"discovery_prefix": "homeassistant/other"})
-    async with bridged(other):
+    async with client(mosquitto.port) as phone, bridged(other):
         emptied = await phone.until(lambda each: each.topic == config and not each.payload)
         moved = f"homeassistant/other/device/percuss_{name}/config"
         await phone.until(lambda each: each.topic == moved, after=phone.heard.index(emptied))
         await phone.until(_is(f"percuss/{name}/availability", b"online"), after=phone.heard.index(emptied))
     assert announced().topic == moved
+
+
+async def test_who_may_not_hear_home_assistant_begin_is_stopped_all_the_same(
+    gun: RunningSimulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rights = forbidding(tmp_path / "forbidding", "homeassistant/status")
+    with broker(tmp_path / "forbidding", *rights) as running:
+        async with bridged(MqttSettings(host="127.0.0.1", port=running.port)) as station:
+            async with client(running.port) as phone:
+                await run(phone)
+                running.kill()
+            running.start()  # once more, to see that it is told once
+            async with client(running.port) as phone:
+                await phone.until(lambda each: each.topic.startswith("homeassistant/device/"))
+                assert (await phone.ask("stop"))["ok"]
+            assert is_idle(station)
+    await until_at_rest(gun)
+    told = [record for record in caplog.records if "does not allow to subscribe" in record.getMessage()]
+    assert [(each.levelname, "homeassistant/status" in each.getMessage()) for each in told] == [("WARNING", True)]
+
+
+async def test_an_event_that_nobody_thought_of_keeps_no_later_one_and_no_stop_away(
+    gun: RunningSimulator, phone: Client, station: Station, caplog: pytest.LogCaptureFixture
+) -> None:
+    await run(phone)
+    station.happenings.add("emergency_cleared", 17)  # type: ignore[arg-type]
+    station.happenings.add("emergency_cleared", {"by": object()})
+    assert (await phone.ask("stop"))["ok"]
+    await phone.event("session_ended")
+    assert len([record for record in caplog.records if "an event went wrong" in record.getMessage()]) == 2
 
 
 async def test_the_bridge_says_offline_when_it_ends(mosquitto: Broker) -> None:

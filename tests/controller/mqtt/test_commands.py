@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.mqtt.commands import PAYLOAD_MAX_BYTES, Ask, Halt, Hold, Start, UnreadableError, read_command
+from controller.mqtt.commands import (
+    PAYLOAD_MAX_BYTES,
+    Ask,
+    Halt,
+    Hold,
+    Pain,
+    Start,
+    UnreadableError,
+    is_stop,
+    read_command,
+)
 
 STAMP = {"id": "a1", "expires_at": "2026-11-21T15:00:10+00:00"}
 
@@ -84,6 +94,35 @@ def test_the_other_stops_are_read_as_leniently_and_the_strongest_counts(do: str,
         command = read_command(form.format(said_so).encode())
         assert isinstance(command, Halt)
         assert command.do == do
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"do": "pain", "score": 7}',
+        b'{"do": "pain", "score": 10, "surprise": 1, "id": "a1"}',
+        b'{"do": "pain", "score": 8, "expires_at": "never", "id": "a1"}',
+        b'{"do": "pain", "score": "9", "id": "a1"}',
+        b'{"do": "pain", "score": 8.0, "id": ["a1"]}',
+        b'{"do": "pain", "score": 2, "score": 9}',
+    ],
+)
+def test_pain_of_7_and_more_is_a_stop_whatever_else_is_wrong_with_it(payload: bytes) -> None:
+    command = read_command(payload)
+    assert is_stop(command)
+    assert isinstance(command, Pain)
+    assert command.score == round(float(json.loads(payload)["score"]))
+    assert command.id == ("a1" if b'"id": "a1"' in payload else None)
+
+
+@pytest.mark.parametrize("payload", [b'{"do": "pain", "score": "6"}', b'{"do": "pain", "score": 11}', b'{"score": 9}'])
+def test_what_is_no_pain_that_stops_is_no_command(payload: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        read_command(payload)
+
+
+def test_less_pain_is_no_stop() -> None:
+    assert not is_stop(read_command(said(do="pain", score=6)))
 
 
 def test_a_word_that_stops_is_a_word_like_others_in_what_is_a_command_to_the_letter() -> None:

@@ -37,7 +37,7 @@ REQUIRED = {
     "binary_sensor": {"state_topic"},
     "event": {"state_topic", "event_types"},
 }
-COMMON = {"p", "name", "unique_id", "icon", "entity_category"}
+COMMON = {"p", "name", "unique_id", "icon", "entity_category", "qos"}
 STATEFUL = {"state_topic", "value_template"}
 KNOWN = {
     "fan": {
@@ -70,7 +70,6 @@ SHARED = {
     "availability_topic",
     "payload_available",
     "payload_not_available",
-    "qos",
 }
 
 
@@ -102,7 +101,6 @@ def test_the_payload_has_a_device_an_origin_and_components_and_only_known_keys()
     assert made["dev"]["ids"] == ["percuss_0123456789ab"], "at least one identifying value"
     assert set(made["o"]) <= ORIGIN
     assert made["o"]["name"] == "percuss"
-    assert made["qos"] in {0, 1, 2}
     assert (made["payload_available"], made["payload_not_available"]) == ("online", "offline")
     assert made["availability_topic"] == "percuss/0123456789ab/availability"
 
@@ -115,6 +113,41 @@ def test_every_component_has_what_its_platform_requires_and_nothing_that_it_does
         for name, value in component.items():
             if name.endswith("_topic"):
                 assert not set("+#") & set(value), key
+
+
+def test_every_component_asks_for_delivery_at_least_once_itself() -> None:
+    """One for the whole device is not heeded before https://github.com/home-assistant/core/pull/170195."""
+    for key, component in payload()["cmps"].items():
+        assert component["qos"] == 1, key
+
+
+CLASSES = {
+    "step": (None, None, None, None),
+    "current_region": (None, None, None, None),
+    "remaining": ("duration", None, "s", None),  # what lies ahead is no measurement
+    "asked_speed": (None, "measurement", "1/min", None),
+    "reported_speed": (None, "measurement", "1/min", None),
+    "battery": ("battery", "measurement", "%", "diagnostic"),
+    "dose_today": ("duration", "total_increasing", "s", None),  # from 0 each day, and never less
+    "answer": (None, None, None, "diagnostic"),
+    "problem": ("problem", None, None, None),
+    "intensity": (None, None, "%", None),
+}
+"""Device class, state class, unit and category of each entity that shows a value; by the pages named below."""
+
+
+def test_classes_units_and_categories_go_together() -> None:
+    """By https://developers.home-assistant.io/docs/core/entity/sensor and .../entity/binary-sensor.
+
+    A battery is in %, a duration in d, h, min, s, ms or µs; both bear these state classes. What has a unit or a state
+    class is a number. There is no device class for percussions a minute (frequency is in Hz), so it has none. What can
+    only be read is never of the category ``config``: Home Assistant refuses it then.
+    """
+    components = payload()["cmps"]
+    names = ("device_class", "state_class", "unit_of_measurement", "entity_category")
+    assert {key: tuple(components[key].get(name) for name in names) for key in CLASSES} == CLASSES
+    for key in components.keys() - CLASSES.keys():
+        assert not set(names) & set(components[key]), key
 
 
 def test_all_that_was_promised_is_there() -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from controller import api
+from controller.events import PainTold
 from controller.mqtt.admission import LONGEST, Admission
 from controller.mqtt.choices import Choices
-from controller.mqtt.commands import Halt
-from controller.mqtt.inbox import Inbox
+from controller.mqtt.commands import Halt, Pain
+from controller.mqtt.inbox import Inbox, Publish
 from controller.mqtt.obeying import Obeying
 from controller.mqtt.topics import Topics
 from controller.service import emergency
@@ -37,7 +38,7 @@ class SlowToAnswer(Obeying):
         self.may_answer = asyncio.Event()
         self.has_stopped = asyncio.Event()
 
-    async def halt(self, command: Halt) -> str:
+    async def halt(self, command: Halt | Pain) -> str:
         said = await super().halt(command)
         if not self.has_stopped.is_set():
             self.has_stopped.set()
@@ -49,6 +50,12 @@ class SlowToAnswer(Obeying):
 def gun(tmp_path: Path) -> Iterator[RunningSimulator]:
     with paired_gun(tmp_path) as device:
         yield device
+
+
+def inbox_of(obeying: Obeying, publish: Publish) -> Inbox:
+    """An inbox of a service that has been there for a while."""
+    long_ago = Admission(datetime.now(UTC) - LONGEST - timedelta(seconds=1))
+    return Inbox(obeying, Topics("percuss", "0" * 12, "homeassistant"), publish, long_ago)
 
 
 def send(inbox: Inbox, **values: Any) -> None:
@@ -71,8 +78,7 @@ async def test_a_stop_stops_what_was_started_since_the_one_before_which_is_not_d
     answers: list[dict[str, Any]] = []
     async with open_station() as station:
         obeying = SlowToAnswer(station)
-        inbox = Inbox(obeying, Topics("percuss", "0" * 12, "homeassistant"), lambda _, said: answers.append(said))
-        inbox._admission = Admission(datetime.now(UTC) - LONGEST - timedelta(seconds=1))
+        inbox = inbox_of(obeying, lambda _, said: answers.append(said))
         working = asyncio.create_task(inbox.work())
         send(inbox, do=again, id="first")
         await obeying.has_stopped.wait()
@@ -93,8 +99,7 @@ async def test_a_stop_stops_what_was_started_since_the_one_before_which_is_not_d
 async def test_a_stop_stops_what_is_being_prepared_while_another_is_under_way(gun: RunningSimulator) -> None:
     async with open_station() as station:
         obeying = SlowToAnswer(station)
-        inbox = Inbox(obeying, Topics("percuss", "0" * 12, "homeassistant"), lambda _topic, _said: None)
-        inbox._admission = Admission(datetime.now(UTC) - LONGEST - timedelta(seconds=1))
+        inbox = inbox_of(obeying, lambda _topic, _said: None)
         working = asyncio.create_task(inbox.work())
         send(inbox, do="stop")
         await obeying.has_stopped.wait()
@@ -114,12 +119,7 @@ async def test_a_stop_stops_what_is_being_prepared_while_another_is_under_way(gu
 async def test_a_start_that_another_door_has_stopped_while_it_waited_does_not_begin(gun: RunningSimulator) -> None:
     answers: list[dict[str, Any]] = []
     async with open_station() as station:
-        inbox = Inbox(
-            Obeying(station, Choices()),
-            Topics("percuss", "0" * 12, "homeassistant"),
-            lambda _, said: answers.append(said),
-        )
-        inbox._admission = Admission(datetime.now(UTC) - LONGEST - timedelta(seconds=1))
+        inbox = inbox_of(Obeying(station, Choices()), lambda _, said: answers.append(said))
         send(inbox, do="start", script=SCRIPT, massager="gun", speed=SPEED, **stamp())
         await station.stop("stopped by another door")
         working = asyncio.create_task(inbox.work())
@@ -140,7 +140,7 @@ async def test_emergency_stops_in_a_row_do_not_get_into_each_others_way(tmp_path
         assert percuss("pair", frozen.url, "--profile", "theragun-gen4", "--as", "frozen").returncode == 0
         async with open_station() as station:
             obeying = Obeying(station, Choices())
-            inbox = Inbox(obeying, Topics("percuss", "0" * 12, "homeassistant"), lambda _, said: answers.append(said))
+            inbox = inbox_of(obeying, lambda _, said: answers.append(said))
             frozen.process.send_signal(signal.SIGSTOP)
             try:
                 send(inbox, do="emergency_stop", id="first")
@@ -162,3 +162,59 @@ async def test_emergency_stops_in_a_row_do_not_get_into_each_others_way(tmp_path
             await inbox.halted()
             assert is_idle(station)
             assert emergency.is_engaged()
+
+
+async def test_what_nobody_thought_of_keeps_no_later_command_and_no_stop_away(
+    gun: RunningSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The way out fails as nobody expects: for what cannot be read, for an answer, and while a stop is obeyed."""
+    answers: list[dict[str, Any]] = []
+
+    def publish(_topic: str, said: dict[str, Any]) -> None:
+        answers.append(said)
+        raise ZeroDivisionError(f"answer {len(answers)}")
+
+    async with open_station() as station:
+        inbox = inbox_of(Obeying(station, Choices()), publish)
+        working = asyncio.create_task(inbox.work())
+        inbox.take(b"nonsense", is_retained=False, connected_s=60.0)
+        send(inbox, do="skip", **stamp())
+        while len(answers) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        send(inbox, do="start", script=SCRIPT, massager="gun", speed=SPEED, **stamp())
+        await until_driving(gun)
+        for _ in range(3):  # the worker takes the first; the others are there to be answered
+            send(inbox, do="softer", **stamp())
+        send(inbox, do="stop")
+        await until_at_rest(gun)
+        await inbox.halted()
+        assert is_idle(station)
+        assert not working.done()
+        working.cancel()
+    assert {"answer 1", "answer 2"} <= {str(record.exc_info[1]) for record in caplog.records if record.exc_info}
+
+
+async def test_pain_that_stops_stops_late_unstamped_and_past_what_waits(gun: RunningSimulator) -> None:
+    answers: list[dict[str, Any]] = []
+    async with open_station() as station:
+        inbox = inbox_of(Obeying(station, Choices()), lambda _, said: answers.append(said))
+        working = asyncio.create_task(inbox.work())
+        send(inbox, do="start", script=SCRIPT, massager="gun", speed=SPEED, **stamp())
+        await until_driving(gun)
+        assert station.running is not None
+        live = station.running.live
+        send(inbox, do="pain", score=6)
+        assert "no id or no expires_at" in answers[-1]["said"]
+        inbox.take(json.dumps({"do": "pain", "score": 8, **stamp(-3600.0)}).encode(), is_retained=True, connected_s=0.0)
+        ended = await live.ended()
+        assert (ended.outcome, ended.reason.partition(":")[0]) == ("stopped", "Pain of 8 of 10 ends the session")
+        await until_at_rest(gun)
+        await inbox.halted()
+        assert is_idle(station)
+        assert answers[-1]["ok"], answers
+        told = [event for event in live.happened if isinstance(event, PainTold)]
+        assert [(each.score, each.region) for each in told] == [(8, "calves")]
+        send(inbox, do="pain", score=10)  # nothing runs: nothing happens
+        await inbox.halted()
+        assert answers[-1]["said"] == "nothing ran"
+        working.cancel()
