@@ -176,13 +176,16 @@ async def _end(station: Station, bridge: asyncio.Task[None] | None, reason: str)
     """The motor first; then MQTT says that the service is offline; HTTP is the last, so that it can tell of it."""
     notify("STOPPING=1")
     logger.info("the service ends")
+    ended, broken = None, None
     try:
         ended = await station.close(reason)
     except PercussError as problem:
         logger.error("the session broke off: %s", problem)
-        ended = None
+        broken = problem
     if bridge is not None:
         bridge.cancel()
         await asyncio.wait({bridge})
+    if isinstance(broken, StopUnconfirmedError):
+        raise broken
     if ended is not None and ended.outcome == "stop_unconfirmed":
         raise StopUnconfirmedError(ended.reason, fix="Press its button. Then: percuss stop --all")

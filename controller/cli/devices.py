@@ -158,8 +158,10 @@ def forget(name: str) -> None:
     import asyncio
 
     from controller.cli.through_service.client import forget_device, running_service
+    from controller.registry import Registry
     from controller.service import pairing
 
+    Registry().find(name)
     service = running_service()
     asyncio.run(pairing.forget(name) if service is None else forget_device(service, name))
     say(f"{name} is forgotten.")

@@ -120,8 +120,13 @@ async def answer(app: FastAPI, asked: Asked) -> Answered:
         "percuss.by": asked.by,
     }
     status, headers, body = 500, dict[str, str](), b""
+    is_read = False
 
     async def receive() -> Message:
+        nonlocal is_read
+        if is_read:  # nobody waits for more, such as a stream that never ends
+            return {"type": "http.disconnect"}
+        is_read = True
         return {"type": "http.request", "body": asked.body.encode("latin-1"), "more_body": False}
 
     async def send(message: Message) -> None:
@@ -150,7 +155,7 @@ class _Rest:
         request = Request(scope, receive)
         asked = Asked(
             method=request.method,
-            path=scope["path"].rstrip("/"),  # a redirect is an errand for whoever asks; a stop must not wait for it
+            path=scope["path"],
             query=scope["query_string"].decode("latin-1"),
             content_type=request.headers.get("content-type", ""),
             body=(await request.body()).decode("latin-1"),

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from controller import api
+from controller.errors import RegistryError
 from controller.http.door import Door, Outlook, asker
 from controller.http.driving import DeviceStop, device_stop
 from controller.http.wishes import PairWish, ScanWish
@@ -167,13 +168,20 @@ def _devices() -> Devices:
 
 
 def _scanned(result: ScanResult) -> Scanned:
-    return Scanned(found=[_found(one) for one in result.found], problems=[str(one) for one in result.problems])
+    problems = [str(one) for one in result.problems]
+    try:
+        names = pairing.suggest_names(result.found)
+    except RegistryError as problem:
+        names = [""] * len(result.found)
+        problems.append(str(problem))
+    found = [_found(one, name) for one, name in zip(result.found, names, strict=True)]
+    return Scanned(found=found, problems=problems)
 
 
-def _found(one: Found) -> FoundLine:
+def _found(one: Found, name: str) -> FoundLine:
     return FoundLine(
         name=one.name,
-        suggested_name=pairing.suggest_name(one),
+        suggested_name=name,
         url=one.url,
         profile=one.profile,
         rssi_dbm=one.rssi_dbm,

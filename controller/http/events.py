@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from controller.errors import LinkLostError
 from controller.happenings import KEPT, Happening, Missed
 from controller.http.door import Outlook
 
@@ -29,7 +30,9 @@ BATCH_BYTES = 64 * 1024
 SNAPSHOT_S = 1.0
 TOGETHER_S = 0.1
 PING_S = 2
-"""How often somebody to whom nothing is said sees that the way is still there, in real seconds."""
+"""How often everybody who reads sees that the way is still there, in real seconds."""
+HUNG_S = 2.0
+"""Real seconds for which a snapshot is waited for."""
 TEXTS = KEPT
 """All that are kept are kept as text too, written once for all readers."""
 
@@ -43,6 +46,7 @@ EVENT = {
     },
 }
 """A server-sent event as OpenAPI 3.1 tells of it."""
+_ID = r"^(([0-9]{1,15}-)?[0-9]{1,15})?$"
 _LAST = "The id of the last event that was read, or a number of this run; it goes on behind that."
 
 
@@ -60,7 +64,7 @@ class Feed:
 
     def number(self, event_id: str | None) -> int:
         """Up to where somebody has read who names this as the last id; from another run of the service nothing."""
-        if event_id is None:
+        if not event_id:
             return self._outlook.happenings.last_id
         run, _, number = event_id.rpartition("-")
         return int(number) if run in {"", str(self._run)} else 0
@@ -72,9 +76,13 @@ class Feed:
         while True:
             pieces, at, is_behind = self._texts_after(at)
             is_over = happenings.is_over and not pieces
+            if not self._outlook.is_heard():
+                return  # nobody is to take the sign of life of this process for one of the service
             is_news = is_news or bool(pieces)
             if is_over or (time.monotonic() >= due_s and (is_news or self._is_busy)):
-                pieces.append(await self._snapshot_text())
+                if (snapshot := await self._snapshot_text()) is None:
+                    return
+                pieces.append(snapshot)
                 due_s, is_news = time.monotonic() + SNAPSHOT_S, False
             if pieces:
                 yield b"".join(pieces)
@@ -110,11 +118,15 @@ class Feed:
             self._texts.popitem(last=False)
         return text
 
-    async def _snapshot_text(self) -> bytes:
-        """The newest, taken and written once for all who want one within `TOGETHER_S`."""
+    async def _snapshot_text(self) -> bytes | None:
+        """The newest, taken and written once for all who want one within `TOGETHER_S`; None when the service hangs."""
         async with self._one_at_a_time:
             if time.monotonic() - self._taken_s > TOGETHER_S:
-                snapshot = await self._outlook.snapshot()
+                try:
+                    async with asyncio.timeout(HUNG_S):
+                        snapshot = await self._outlook.snapshot()
+                except (TimeoutError, LinkLostError):
+                    return None
                 self._is_busy = snapshot.session is not None or snapshot.starting_by is not None
                 self._snapshot = ServerSentEvent(snapshot.model_dump_json(), event="snapshot").encode()
                 self._taken_s = time.monotonic()
@@ -134,7 +146,7 @@ def event_routes(outlook: Outlook) -> APIRouter:
 
     @routes.get("/events", response_class=EventSourceResponse, responses=stream)
     async def read_events(
-        last_event_id: Annotated[str | None, Header(pattern=r"^([0-9]{1,15}-)?[0-9]{1,15}$", description=_LAST)] = None,
+        last_event_id: Annotated[str | None, Header(pattern=_ID, description=_LAST)] = None,
     ) -> EventSourceResponse:
         """Everything that happens, and a snapshot every second while a session runs."""
         return EventSourceResponse(feed.read(feed.number(last_event_id)), ping=PING_S)

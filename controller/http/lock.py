@@ -39,6 +39,8 @@ WAIT_S = 1.0
 API = "/api/"
 STEERING = ("/api/v1/session", "/api/v1/emergency-stop", "/api/v1/devices/")
 STOPPING = ("/api/v1/session/stop", "/api/v1/session/nerve-sign", "/api/v1/emergency-stop")
+RESTING = ("/api/v1/session/pause", "/api/v1/session/pain")
+"""They let the motor rest, or may: nobody is told to wait for that either."""
 RENEWING = "/api/v1/session/renew"
 """Twice a second while a terminal drives: nothing for a log."""
 OPEN_PATHS = frozenset({"/api/v1/health"})
@@ -91,7 +93,7 @@ class Lock:
         self._refusals = refusals
         self._trusted = trusted
         self._wrong_s: deque[float] = deque(maxlen=WRONG_TOKENS)
-        self._owner, self._steering = Allowance(), Allowance()
+        self._asking, self._steering = Allowance(), Allowance()
         self._strangers: OrderedDict[str, Allowance] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +102,9 @@ class Lock:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
+        if scope["path"].startswith(API):
+            # A redirect is an errand for whoever asks, and a stop must not wait for one.
+            scope["path"] = scope["path"].rstrip("/")
         started = False
 
         async def guarded_send(message: Message) -> None:
@@ -107,7 +112,7 @@ class Lock:
             if message["type"] == "http.response.start":
                 started = True
                 if message["status"] == HTTPStatus.NOT_FOUND and not scope["path"].startswith(API):
-                    self._refusals.note("no such file", _client(scope), _request(scope))
+                    self._refusals.note("no such file", _client(scope), _request(scope), level=logging.INFO)
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
@@ -153,8 +158,9 @@ class Lock:
             if scope.get("client"):
                 self._trusted.add(tuple(scope["client"]))
             is_steering = is_changing and scope["path"].startswith(STEERING)
-            allowance = self._steering if is_steering else self._owner
-            return None if _is_stop(scope) or allowance.take() else self._too_many(scope)
+            allowance = self._steering if is_steering else self._asking
+            is_resting = scope["path"] in RESTING
+            return None if _is_stop(scope) or is_resting or allowance.take() else self._too_many(scope)
         self._refusals.note("no token" if given is None else "a wrong token", _client(scope), _request(scope))
         if given is not None and self._is_guessing():
             return respond(429, "Too many wrong tokens.", Retry_After=f"{WRONG_TOKENS_S:.0f}", Connection="close")
@@ -231,7 +237,7 @@ class Lock:
 
 
 def _is_stop(scope: Scope) -> bool:
-    path = scope["path"].rstrip("/")
+    path = scope["path"]
     is_of_device = path.startswith("/api/v1/devices/") and path.endswith("/stop")
     return scope["method"] == "POST" and (path in STOPPING or is_of_device)
 

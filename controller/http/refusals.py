@@ -22,7 +22,7 @@ class Refusals:
         self._told_s: dict[str, float] = {}
         self._untold: Counter[str] = Counter()
 
-    def note(self, reason: str, client: str, request: str) -> None:
+    def note(self, reason: str, client: str, request: str, *, level: int = logging.WARNING) -> None:
         """Take one more. ``request`` is the method and the path, never what follows a question mark."""
         self.counts[reason] += 1
         now_s = time.monotonic()
@@ -32,7 +32,7 @@ class Refusals:
         self._told_s[reason] = now_s
         before = self._untold.pop(reason, 0)
         more = f" ({before} more like it before)" if before else ""
-        logger.warning("refused: %s, from %s, %s%s", reason, client, request, more)
+        logger.log(level, "refused: %s, from %s, %s%s", reason, client, request, more)
 
 
 class OncePerSecond(logging.Filter):

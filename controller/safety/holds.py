@@ -109,11 +109,11 @@ def _pid_in(file: int) -> int:
 
 
 def _path(url: str) -> Path:
-    return holds_folder() / f"{_key(url)}.hold"
+    return holds_folder() / f"{key(url)}.hold"
 
 
-def _key(url: str) -> str:
-    """The same for every way of writing one device: the options of a Bluetooth URL say only how to get there."""
+def key(url: str) -> str:
+    """What tells devices apart, however one is written: the options of a Bluetooth URL say only how to get there."""
     plain = url.partition("?")[0].rstrip("/").casefold() if url.startswith("ble://") else url
     if "://" not in url:
         plain = os.path.realpath(url)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from controller.service.settings import LogSettings
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_QUIET = ("uvicorn.error", "sse_starlette", "asyncio", "httpx", "httpcore", "bleak", "bumble", "alembic", "sqlalchemy")
+_QUIET = ("uvicorn.error", "sse_starlette", "asyncio", "httpx", "httpcore", "bleak", "alembic", "sqlalchemy")
 """Libraries that would fill it with what concerns nobody."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.clock import SystemClock
@@ -55,10 +55,10 @@ async def look_for(
     It is looked for unless both a URL and a profile are known; ``tell`` hears of that. Raises MatchError,
     ProfileNotFoundError, RegistryError.
     """
-    known = Registry().devices()  # a broken file is found out before anybody waits for a radio
+    urls = _urls(Registry().devices())  # a broken file is found out before anybody waits for a radio
     profile = None if profile_id is None else find_profile(profile_id)
     if profile is not None and isinstance(target, str) and is_url(target):
-        return Chosen(target, profile, _name_for(target, "", profile.id, known))
+        return Chosen(target, profile, _name_for(target, "", profile.id, urls))
     if not isinstance(target, Found):
         tell("searching …")
         result = await scan(for_s, adapter=adapter)
@@ -66,13 +66,31 @@ async def look_for(
             tell(f"not searched: {problem}")
         target = choose(result.found, target)
     profile = profile or choose_profile(list(target.candidates), device=target.name or target.url)
-    return Chosen(target.url, profile, _name_for(target.url, target.name, profile.id, known))
+    return Chosen(target.url, profile, _name_for(target.url, target.name, profile.id, urls))
 
 
-def suggest_name(found: Found) -> str:
-    """What something that was found would be called; empty when no profile fits it. Raises RegistryError."""
-    ids = [found.profile] if found.profile else [candidate.profile.id for candidate in found.candidates]
-    return _name_for(found.url, found.name, ids[0], Registry().devices()) if ids else ""
+def suggest_names(found: Iterable[Found]) -> list[str]:
+    """What each of those that were found would be called; empty where no profile fits. Raises RegistryError."""
+    urls, names = _urls(Registry().devices()), []
+    for one in found:
+        ids = [one.profile] if one.profile else [candidate.profile.id for candidate in one.candidates]
+        names.append(_name_for(one.url, one.name, ids[0], urls) if ids else "")
+        if ids:
+            urls[names[-1]] = one.url
+    return names
+
+
+def require_free(name: str, url: str) -> None:
+    """Raise RefusedError when this is the name of a device at another URL; RegistryError."""
+    device = Registry().devices().get(name)
+    if device is not None and holds.key(device.url) != holds.key(url):
+        fix = "Choose another name, or forget that device first."
+        raise RefusedError(f"is the name of the device at {device.url}.", where=name, fix=fix)
+
+
+def names_of(url: str, known: Mapping[str, PairedDevice]) -> set[str]:
+    """The names of the paired device at this URL, however it is written."""
+    return _named(url, _urls(known))
 
 
 async def pair(
@@ -98,7 +116,7 @@ async def pair(
     except ValueError as problem:
         raise ValueRefusedError(str(problem), where=name, fix="Give it as --parameter NAME=VALUE.") from problem
     device = Device(name, profile, open_url(url, profile, passkey=passkey), clock=SystemClock(), emit=emit)
-    require_own(other for other, known in registry.devices().items() if known.url == url)
+    require_own(names_of(url, registry.devices()) | ({name} & registry.devices().keys()))
     async with holds.held_soon(name, url):  # a session that drives it is not disturbed
         return await _pair(device, url, name, registry, parameters or {}, bond=bond)
 
@@ -168,17 +186,24 @@ def choose(found: tuple[Found, ...], target: str | None) -> Found:
     raise MatchError(f"{len(fits)} devices fit: {listed}.", where=target or "", fix="Name one by its URL.")
 
 
-def _name_for(url: str, found_name: str, profile_id: str, known: Mapping[str, PairedDevice]) -> str:
+def _urls(known: Mapping[str, PairedDevice]) -> dict[str, str]:
+    return {name: device.url for name, device in known.items()}
+
+
+def _named(url: str, urls: Mapping[str, str]) -> set[str]:
+    return {name for name, other in urls.items() if holds.key(other) == holds.key(url)}
+
+
+def _name_for(url: str, found_name: str, profile_id: str, urls: Mapping[str, str]) -> str:
     """The name that it has already; else a short one that is free: the advertised one, or the profile's id."""
-    for name, device in known.items():
-        if device.url == url:
-            return name
+    if there := _named(url, urls):
+        return min(there)
     base = re.sub(r"[^a-z0-9._-]+", "-", found_name.casefold()).strip("-._")
     if not base or "/" in found_name:
         base = profile_id
     base = base[:36]
     name, number = base, 2
-    while name in known:
+    while name in urls:
         name, number = f"{base}-{number}", number + 1
     return name
 

@@ -43,13 +43,13 @@ class Probe:
 async def probe(target: str, *, timeout_s: float = 10.0, adapter: str | None = None) -> Probe:
     """Look at the device with this URL, address or name; nothing but reading is done to it.
 
-    Raises MatchError when nothing of that name is there, TransportError, and DeviceBusyError while somebody drives it
-    or a service owns it.
+    Raises MatchError when nothing of that name is there, TransportError, RegistryError, and DeviceBusyError while
+    somebody drives it or a service owns it.
     """
     url = target if scanning.is_url(target) else pairing.choose((await _around(adapter, timeout_s)), target).url
-    paired = [name for name, device in Registry().devices().items() if device.url == url]
+    paired = pairing.names_of(url, Registry().devices())
     require_own(paired)
-    with holds.held(paired[0] if paired else target, url):
+    with holds.held(min(paired, default=target), url):
         if not url.startswith("ble://"):
             return _serial(url)
         from controller.transports.ble_table import read_table

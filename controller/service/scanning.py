@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -47,7 +48,7 @@ def is_hci(adapter: str) -> bool:
 
 def is_url(target: str) -> bool:
     """Whether it says how to reach a device, and is not its name or address."""
-    return "://" in target or "/" in target or target.upper().startswith("COM")
+    return "://" in target or "/" in target or re.fullmatch(r"COM[0-9]+", target, re.IGNORECASE) is not None
 
 
 async def scan(timeout_s: float, *, adapter: str | None = None) -> ScanResult:

@@ -5,6 +5,7 @@ A variable of the environment goes before the file. Everything that is wrong is 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -135,7 +136,8 @@ def load_settings() -> Settings:
     except SourceError as problem:
         field = re.search(r'field "(\w+)"', str(problem))
         section = PREFIX + (field[1].upper() if field else "")
-        said = sorted(name for name in os.environ if name == section or name.startswith(f"{section}__"))
+        meant = {section, f"{section}__ALLOWED_HOSTS"}  # all that is no plain value
+        said = sorted(name for name, value in os.environ.items() if name.upper() in meant and not _is_json(value))
         what = "must be JSON, because it is a list or a section."
         raise SettingsError(what, where=" or ".join(said), fix="Such as: '[\"gun.example\"]'.") from problem
     except ValidationError as problem:
@@ -151,20 +153,33 @@ def load_settings() -> Settings:
 
 
 def _unknown_variables() -> list[tuple[str, str]]:
-    """Variables that look like settings and belong to no section: a typing error would go unseen."""
-    sections = {PREFIX + name.upper() for name in Settings.model_fields}
-    named = (name for name in sorted(os.environ) if name.startswith(PREFIX) and "__" in name)
-    known = ", ".join(f"{section}__…" for section in sorted(sections))
-    return [(name, f"is no setting. There are {known}.") for name in named if name.partition("__")[0] not in sections]
+    """Variables that look like settings and are none: a typing error would go unseen."""
+    sections = sorted(PREFIX + name.upper() for name in Settings.model_fields)
+    known = ", ".join(f"{section}__…" for section in sections)
+    wrong = []
+    for name in sorted(os.environ):
+        section, marks, _ = name.upper().partition("__")
+        is_meant = section.startswith(PREFIX) if marks else section.startswith(tuple(f"{each}_" for each in sections))
+        if is_meant and section not in sections:
+            wrong.append((name, f"is no setting. There are {known}."))
+    return wrong
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _told(problem: tuple[str, KeyPath, str], text: str, path: Path) -> tuple[str, str]:
     """Where something is wrong, which is a line of the file or a variable, and what."""
     what, keys, fix = problem
     variable = PREFIX + "__".join(str(key) for key in keys).upper()
-    said = os.environ.keys() & {variable, PREFIX + str(keys[0]).upper()} if keys else ()
-    if said:
-        where = " or ".join(sorted(said))
+    meant = {variable, PREFIX + str(keys[0]).upper()} if keys else set()
+    if said := sorted(name for name in os.environ if name.upper() in meant):
+        where = f"{' or '.join(said)}: {dotted(keys)}" if variable not in map(str.upper, said) else " or ".join(said)
     else:
         where = f"{path}:{find_line(text, keys)}: {dotted(keys)}" if text else dotted(keys)
     return where, what + (f" {fix}" if fix else "")

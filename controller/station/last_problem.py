@@ -16,30 +16,38 @@ class LastProblem:
     """Hears what happens; ``sentence`` is empty when nothing is wrong."""
 
     def __init__(self) -> None:
-        self._lost: dict[str, str] = {}
-        self._other = ""
+        self._found: dict[str, str] = {}
 
     @property
     def sentence(self) -> str:
-        """What went wrong last."""
-        return self._other or " ".join(self._lost.values())
+        """Everything that went wrong since the last session began or ended, the oldest first."""
+        return " ".join(self._found.values())
 
     def hear(self, kind: str, data: dict[str, Any]) -> None:
         """Take up what happened, of one of the kinds of `Happenings`."""
         match kind:
             case "link_lost":
-                self._lost[data["device"]] = f"{data['device']}: {data['reason']}"
+                self._found[f"link of {data['device']}"] = f"{data['device']}: {data['reason']}"
             case "link_restored":
-                self._lost.pop(data["device"], None)
-            case "session_started" | "session_ended":
-                self._lost.clear()
-                ending = BAD_ENDS.get(data.get("outcome", ""), "")
-                self._other = f"{ending} {data['reason']}".strip() if ending else ""
+                self._found.pop(f"link of {data['device']}", None)
+            case "device_stopped" if data["proof"] == "unconfirmed":
+                self._found[f"stop of {data['device']}"] = f"{data['device']}: stop NOT CONFIRMED: press its button."
+            case "device_stopped":
+                self._found.pop(f"stop of {data['device']}", None)
+            case "session_started":
+                self._found.clear()
+            case "session_ended":
+                self._found.clear()
+                if (ending := BAD_ENDS.get(data["outcome"])) is not None:
+                    self._found[kind] = f"{ending} {data['reason']}".strip()
             case "session_over" if data.get("detail"):  # what broke the session off, such as a full disk
                 where = f"{data['where']}: " if data.get("where") else ""
-                self._other = f"{where}{data['detail']} {data.get('fix', '')}".strip()
+                self._found[kind] = f"{where}{data['detail']} {data.get('fix', '')}".strip()
             case "left_over":
                 stops = "; ".join(f"{name}: {what}" for name, what in data["stops"].items())
-                self._other = f"Session {data['routine']} was cut off. {stops}."
+                self._add(f"Session {data['routine']} was cut off. {stops}.")
             case "problem":
-                self._other = data["problem"]
+                self._add(data["problem"])
+
+    def _add(self, sentence: str) -> None:
+        self._found[sentence] = sentence

@@ -21,7 +21,7 @@ from controller.service.clearance import LeftOver
 from controller.service.live import LiveSession
 from controller.service.pairing import Paired
 from controller.service.running import Preparation, preparation_json
-from controller.service.scanning import ScanResult
+from controller.service.scanning import ScanResult, is_url
 from controller.service.threads import in_thread
 from controller.sessions import Request
 from controller.station.last_problem import LastProblem
@@ -137,7 +137,9 @@ class Station:
         profile: str | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Paired:
-        """Pair a device, as `api.pair`. Raises RefusedError while a session runs, and what that raises."""
+        """Pair a device, as `api.pair`. Raises RefusedError while a session runs, and for another one's name."""
+        if name is not None and is_url(target):
+            pairing.require_free(name, target)
         with self._search("pairing"):
             paired = await api.pair(target, name=name, profile=profile, parameters=parameters)
         self._happen("paired", {"device": paired.name, "profile": paired.profile.id, "proof": paired.stop.proof})

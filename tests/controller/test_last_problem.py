@@ -28,6 +28,7 @@ LOST = ("link_lost", {"device": "gun", "reason": "no report for 2 s"})
             "the disk: is full. Make room.",
         ),
         ("left_over", {"routine": "feet", "stops": {"gun": "at rest"}}, "Session feet was cut off. gun: at rest."),
+        ("device_stopped", {"device": "gun", "proof": "unconfirmed"}, "gun: stop NOT CONFIRMED: press its button."),
         ("problem", {"problem": "The journal cannot be read."}, "The journal cannot be read."),
     ],
 )
@@ -67,5 +68,22 @@ def test_the_link_that_is_back_says_nothing_of_the_one_that_is_not() -> None:
 def test_the_end_of_a_session_does_not_hide_what_broke_it() -> None:
     last = LastProblem()
     last.hear("session_ended", {"outcome": "stop_unconfirmed", "reason": "gun said nothing."})
-    last.hear("session_over", {})
-    assert "NOT CONFIRMED" in last.sentence
+    last.hear("session_over", {"type": "bad_file", "detail": "The disk is full.", "where": "", "fix": ""})
+    assert last.sentence.startswith("NOT CONFIRMED TO HAVE STOPPED")
+    assert last.sentence.endswith("The disk is full.")
+
+
+def test_of_two_sessions_that_were_cut_off_neither_hides_the_other() -> None:
+    last = LastProblem()
+    last.hear("left_over", {"routine": "feet", "stops": {"gun": "NOT CONFIRMED"}})
+    last.hear("left_over", {"routine": "calves", "stops": {"pad": "confirmed"}})
+    assert last.sentence == "Session feet was cut off. gun: NOT CONFIRMED. Session calves was cut off. pad: confirmed."
+
+
+def test_a_stop_that_is_confirmed_in_the_end_is_no_problem_any_more() -> None:
+    last = LastProblem()
+    last.hear("device_stopped", {"device": "gun", "proof": "unconfirmed"})
+    last.hear("device_stopped", {"device": "pad", "proof": "confirmed"})
+    assert last.sentence != ""
+    last.hear("device_stopped", {"device": "gun", "proof": "confirmed"})
+    assert last.sentence == ""

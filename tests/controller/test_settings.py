@@ -102,16 +102,22 @@ def test_what_cannot_be_meant_is_refused(text: str, says: str, tmp_path: Path) -
     [
         ("PERCUSS_HTTP__PRT", "1"),
         ("PERCUSS_HTPP__PORT", "1"),
+        ("PERCUSS_HTTP_PORT", "1"),
+        ("percuss_http__port", "many"),
+        ("percuss_http__allowed_hosts", "gun.local"),
+        ("PERCUSS_MQTT", '{"host": "b", "prt": 1}'),
         ("PERCUSS_HTTP__PORT", "many"),
         ("PERCUSS_HTTP", "{"),
         ("PERCUSS_HTTP__ALLOWED_HOSTS", "gun.local"),
     ],
 )
 def test_a_variable_that_makes_no_sense_is_refused(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERCUSS_HTTP__HOST", "127.0.0.1")  # which is right, and not to blame
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert str(caught.value).startswith(f"{variable}: ")
+    assert "PERCUSS_HTTP__HOST" not in str(caught.value)
     assert exit_of_error(caught.value) == Exit.BAD_FILE
     assert str(settings_path()) not in str(caught.value), "the file is not to blame"
 

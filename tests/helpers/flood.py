@@ -77,7 +77,9 @@ class Flood:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 0)
         self._head = f"Host: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
-        self._requests = [f"GET /api/v1/{path} HTTP/1.1\r\n{self._head}\r\n".encode() for path in LOOKS]
+        self._requests = [
+            f"GET /api/v1/{path} HTTP/1.1\r\n{self._head}\r\n".encode() for path in LOOKS * 3
+        ]  # so many that its starts alone are not too many
         start = f"Content-Type: application/json\r\nContent-Length: {len(START)}\r\n\r\n{START}"
         self._requests.append(f"POST /api/v1/session HTTP/1.1\r\n{self._head}{start}".encode())
         self.began_s = time.monotonic()

@@ -18,7 +18,7 @@ import pytest
 from controller.station import LEFT_ALONE
 from tests.helpers.certificates import self_signed
 from tests.helpers.motor import is_at_rest, paired_gun, wait_for_motion, wait_for_rest
-from tests.helpers.processes import HANG_S, RunningSimulator, percuss, started
+from tests.helpers.processes import HANG_S, RunningSimulator, percuss, simulator, started
 from tests.helpers.service import service
 from tests.helpers.terminal import in_terminal
 
@@ -258,9 +258,10 @@ def test_nobody_takes_a_paired_device_past_the_service(home: Path, gun: RunningS
 
 
 def test_no_other_command_takes_a_device_from_the_service(home: Path, gun: RunningSimulator, tmp_path: Path) -> None:
-    with service(home) as serving:
+    with simulator(tmp_path, "nlr-hf8") as pad, service(home) as serving:
         before = gun.recorded("rx")
         for command in (
+            ("pair", pad.url, "--profile", "nlr-hf8", "--as", "gun"),
             ("pair", gun.url, "--profile", "theragun-gen4", "--as", "mine"),
             ("pair", gun.url, "--profile", "theragun-gen4", "--as", "gun"),
             ("probe", gun.url),

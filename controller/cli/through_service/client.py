@@ -26,6 +26,8 @@ API = "/api/v1"
 STARTING_S, LOOK_S = 10.0, 0.05
 """Real seconds that a service may take until it listens: it first sees what an earlier one left running."""
 ANSWER_S = 10.0
+FORGET_S = 15.0
+"""A guardian of a dead process may have to stop the device first."""
 SILENT_S = 5.0
 """Real seconds without a word after which a stream of events counts as broken; a session gives one every second."""
 
@@ -95,7 +97,7 @@ class ServiceClient:
             except (httpx.TransportError, SSEError) as problem:
                 if self._is_gone() or time.monotonic() - heard_s > SILENT_S:
                     raise self.lost() from problem
-            if self._is_gone():
+            if self._is_gone() or time.monotonic() - heard_s > SILENT_S:
                 raise self.lost()
             await asyncio.sleep(LOOK_S)
 
@@ -162,7 +164,7 @@ async def paired_devices(service: RunningService) -> dict[str, PairedDevice]:
 async def forget_device(service: RunningService, name: str) -> None:
     """Have it forget a paired device."""
     async with connected(service) as client:
-        await client.ask("DELETE", f"/devices/{quote(name, safe='')}")
+        await client.ask("DELETE", f"/devices/{quote(name, safe='')}", within_s=FORGET_S)
 
 
 def _own_url(url: str) -> str:

@@ -116,12 +116,13 @@ function connected(now) {
   write(byId("connection"), "connected");
   byId("connection").className = "is-live";
   if (wasLost) {
-    write(byId("alert"), "");
+    write(byId("alert"), now.problem);
     write(byId("said"), "The service is back.");
   }
   apply(now);
   if (wasLost && wasRunning && !mayRun()) {
-    write(byId("alert"), "The service is back, and the session that ran is over. Look at the device: is it at rest?");
+    const over = "The service is back, and the session that ran is over. Look at the device: is it at rest?";
+    write(byId("alert"), [over, now.problem].filter(Boolean).join(" "));
   }
   loadRegions().then(() => apply(snapshot), () => null); // without them the page still shows where and how long
   showView();

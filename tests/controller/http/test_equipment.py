@@ -36,6 +36,30 @@ async def test_a_device_is_found_paired_listed_and_forgotten(tmp_path: Path) -> 
             assert (gone.status_code, gone.json()["type"]) == (404, "not_found")
 
 
+async def test_two_of_a_kind_get_two_names_and_neither_takes_the_others(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with simulator(tmp_path, "nlr-hf8") as one, simulator(tmp_path / "other", "nlr-hf8") as two:
+        async with served() as door:
+            seen = (await door.client.post("/api/v1/scan", json={"for_s": 0.5})).json()
+            names = {each["url"]: each["suggested_name"] for each in seen["found"]}
+            assert names[one.url] != names[two.url]
+            wish = {"target": one.url, "profile": "nlr-hf8", "name": "pad"}
+            assert (await door.client.post("/api/v1/pair", json=wish)).status_code == 201
+            other = await door.client.post("/api/v1/pair", json={**wish, "target": two.url})
+            assert (other.status_code, other.json()["type"]) == (409, "refused")
+            assert api.devices()["pad"].url == one.url
+            assert (await door.client.post("/api/v1/pair", json=wish)).status_code == 201, "once more is no other one"
+
+
+async def test_what_is_found_is_told_also_when_the_file_of_paired_devices_is_broken(home: Path, tmp_path: Path) -> None:
+    with simulator(tmp_path, "nlr-hf8") as pad:
+        async with served() as door:
+            (home / "devices.json").write_text("{", encoding="utf-8")
+            seen = (await door.client.post("/api/v1/scan", json={"for_s": 0.5})).json()
+            assert pad.url in {each["url"] for each in seen["found"]}
+            assert any("devices.json" in problem for problem in seen["problems"])
+
+
 async def test_a_device_is_paired_with_a_pin_of_its_own_which_nobody_is_told(tmp_path: Path) -> None:
     with simulator(tmp_path, "jensen", "--ble", "--parameter", "pin=4711") as bed:
         async with served() as door:

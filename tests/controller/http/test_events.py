@@ -75,7 +75,16 @@ async def test_an_id_of_an_earlier_run_of_the_service_gives_everything() -> None
         assert [told.kind for told in await first(door, 1, last_event_id=4000)] == ["left_over"]
 
 
-@pytest.mark.parametrize("number", ["", "-1", "x", "1-2-3", "1.5", "9" * 5000, "²"])
+async def test_the_stream_of_a_service_that_hangs_ends() -> None:
+    is_well = True
+    async with served(is_heard=lambda: is_well) as door:
+        reader = events(door.client)
+        assert (await anext(reader)).kind == "snapshot"
+        is_well = False
+        assert [told.kind async for told in reader if told.kind != "snapshot"] == []
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "1-2-3", "1.5", "9" * 5000, "²"])
 async def test_an_id_that_is_none_is_refused(number: str) -> None:
     async with served() as door:
         headers = {b"Last-Event-ID": number.encode()}

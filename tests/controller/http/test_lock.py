@@ -14,7 +14,9 @@ import httpx
 import pytest
 
 from controller.http import lock, server
+from controller.http.app import answer, service_app
 from controller.http.problems import MEDIA_TYPE
+from controller.http.wire import Asked
 from tests.controller.http.serving import HANG_S, TOKEN, Served, events, served, until_so
 from tests.helpers.certificates import Authority
 
@@ -134,6 +136,7 @@ async def test_another_site_changes_nothing_also_with_the_token(origin: str, cap
     ],
 )
 async def test_no_path_leads_out_of_the_page(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with served() as door:
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
         answer = await said_to(door.address, head.encode())
@@ -146,6 +149,7 @@ async def test_no_path_leads_out_of_the_page(path: str, caplog: pytest.LogCaptur
 
 
 async def test_somebody_who_tries_many_files_is_told_of_once_a_second_at_most(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     async with served() as door:
         for number in range(30):
             assert (await door.stranger.get(f"/wp-admin/{number}.php")).status_code == 404
@@ -373,9 +377,43 @@ async def test_a_flood_of_starts_leaves_time_for_what_runs_and_no_stop_is_turned
         assert (await door.client.post("/api/v1/session/extra")).status_code == 429
         assert (await door.client.get("/api/v1/history")).status_code == 200, "that is another allowance"
         assert (await door.client.post("/api/v1/devices/gun/stop")).status_code == 404, "it is let in"
+        assert (await door.client.post("/api/v1/session/pause")).status_code == 200
+        assert (await door.client.post("/api/v1/session/pain", json={"score": 3})).status_code == 200
         assert (await door.client.post("/api/v1/session/nerve-sign")).status_code == 200
         for path in ("session/stop", "emergency-stop"):
             assert (await door.client.post(f"/api/v1/{path}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "events",
+        "session",
+        "health",
+        "metrics",
+        "devices",
+        "history",
+        "history/course",
+        "routines",
+        "screening",
+    ],
+)
+async def test_a_slash_at_the_end_changes_nothing(path: str) -> None:
+    async with served() as door, door.client.stream("GET", f"/api/v1/{path}/") as said:
+        assert said.status_code == 200
+        if path == "events":
+            assert (await anext(said.aiter_lines())).startswith("event: snapshot")
+        assert (await door.client.post("/api/v1/session/stop/")).status_code == 200
+        assert (await door.stranger.get("/api/v1/health/")).status_code == 200
+
+
+async def test_a_stream_that_is_handed_on_by_mistake_ends_and_holds_up_nobody() -> None:
+    async with served() as door:
+        app = service_app(door.station)
+        asked = Asked("GET", "/api/v1/events", "", "", "", "a test")
+        answered = asyncio.create_task(answer(app, asked))
+        assert (await door.client.post("/api/v1/session/stop")).status_code == 200
+        await asyncio.wait_for(answered, HANG_S)
 
 
 async def test_a_service_that_gives_no_sign_of_life_is_not_well() -> None:
