@@ -31,7 +31,7 @@ def until(events: Events, kind: str, session: int) -> dict[str, Any]:
 def fill(running: Service) -> None:
     """Let so much happen that nobody who reads none of it gets all of it into the buffers of his connection."""
     events = running.events()
-    for _ in range(2):
+    for _ in range(4):
         wish = {"script": SCRIPT, "simulator": "theragun-gen4", "speed": 100}
         until(events, "session_over", running.post("session", wish)["number"])
 
@@ -70,6 +70,7 @@ def test_a_flood_delays_no_session_stops_no_person_and_fills_no_memory(home: Pat
     assert seen["statuses"]["404"] > 0, "starts were handed on to the process that drives"
     assert seen["listening"] == {"200": READERS}
     assert seen["ended"] == {"deaf": READERS // 2}, "who reads is not sent away"
-    # If what nobody reads were kept for him, it would be what the others have read by then.
+    # If what nobody reads were kept for him, it would be what the others have read by then. Half of that is far from
+    # it, and far above what caches and a tracer of tests take.
     unbounded_mb = seen["read_bytes"] / 1e6
-    assert last_mb - first_mb < unbounded_mb / 4, (first_mb, last_mb, unbounded_mb)
+    assert last_mb - first_mb < unbounded_mb / 2, (first_mb, last_mb, unbounded_mb)
