@@ -108,6 +108,7 @@ def driving_routes(door: Door) -> APIRouter:
     @routes.post("/session", status_code=201)
     async def start_session(wish: StartWish, request: Request) -> Started:
         """Start a session; it is under way when this answers."""
+        station.require_idle()  # before any file is read: a flood of starts costs the session that runs nothing
         as_of = station.stops  # a stop that comes while files are read is meant for this one too
         order = await door.look_up(lambda: wish.order(asker(request)))
         running = await station.start(order, as_of=as_of)

@@ -76,7 +76,7 @@ class Station:
             raise RefusedError("the service is ending.", fix="Start it again first.")
         if as_of is not None and as_of != self.stops:
             raise _stopped_before()
-        self._require_idle()
+        self.require_idle()
         number = next(self._numbers)
         begun: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
         lease = Lease(order.lease_s, lambda: self._stop_now(LEFT_ALONE))
@@ -283,14 +283,14 @@ class Station:
     @contextmanager
     def _search(self, what: str) -> Iterator[None]:
         """Keep sessions and other searches away for a block: two would disturb each other on one radio."""
-        self._require_idle(what)
+        self.require_idle(what)
         self._searching = what
         try:
             yield
         finally:
             self._searching = ""
 
-    def _require_idle(self, what: str = "") -> None:
+    def require_idle(self, what: str = "") -> None:
         """Raise RefusedError while something goes on that ``what``, or another session, would disturb."""
         if self._searching:
             raise RefusedError(f"somebody is {self._searching} just now.", fix="Wait until that has ended.")
